@@ -29,8 +29,8 @@ CasesLike = str | Path | Cases | Iterable[Mapping[str, Any] | Case] | None
 
 
 def load(ref: str | Path, database: Database | None = None) -> Prompt:
-    """Returns the prompt that `ref` names: a file, a name in the library, or `name@version` for a stored version.
-    Raises LibraryError or PromptError."""
+    """Returns the prompt that `ref` names: a file, a name in the library, or `name@version` for a version stored in the
+    `database` (None: the one in the data folder). Raises LibraryError or PromptError."""
     return plans.named_prompt(database or Database(), str(ref))
 
 
@@ -55,9 +55,11 @@ def plan(
     Without cases the first prompt's own table is used, else one case of the examples of its inputs. `expected` names
     the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the cases
     of one part (learn, choose or prove); cases with the same value in the column `group` are always in the same part.
-    `show` gets each note on the cases (tolerated errors of the file, duplicates), on the prompts (`Prompt.notes`) and,
-    with `doubts`, on the plan (replies that will not be scored, text sent unchanged by mistake: the doubts of its
-    preflight); by default a note becomes a warning.
+
+    `show` is called with each note; by default a note becomes a warning. The notes are about the cases (tolerated
+    errors of the file, duplicates), the prompts (`Prompt.notes`) and, with `doubts`, what may be wrong with the plan
+    (such as replies that will not be scored).
+
     `settings` are the other arguments of `Plan.of`: temperatures (one or several), samples, max_tokens, seed, budget …
     Raises PlanError, CasesError, LibraryError, PromptError.
     """
@@ -86,7 +88,8 @@ def run(
     plan: Plan, *, database: Database | None = None, progress: Callable[[RunProgress], None] | None = None
 ) -> pd.DataFrame:
     """Carries out the plan in this process and returns a data frame with one row per cell and the columns of the
-    results file. `progress` is called about once a second."""
+    results file. The run is stored in the `database` (None: the one in the data folder). `progress` is called about
+    once a second."""
     database = database or Database()
     run_id = client.submit(database, plan)
     with client.carried_out_here(database, run_id) as watch:

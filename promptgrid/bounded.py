@@ -28,8 +28,8 @@ _FALLBACK_S = 30.0  # of waiting, where the system has no timer for CPU time (Wi
 
 
 class Exceeded(Exception):
-    """Raised by `call` if the function took too much time or memory; also, without another try, if it did so in three
-    earlier calls with the same `blame`."""
+    """Raised by `call` if the function exceeds a limit of time or memory; if that happened in three earlier calls of it
+    with the same `blame`, raised without running it again."""
 
 
 def call(function: str, *args: Any, blame: str) -> Any:
@@ -38,7 +38,7 @@ def call(function: str, *args: Any, blame: str) -> Any:
     how long the function takes.
 
     Raises Exceeded when a limit is exceeded, and at once if that happened three times with this function and `blame`.
-    Raises RuntimeError, with its type and message, for an error in the function.
+    Raises RuntimeError if the function raises an error; the message holds that error's type and text.
     """
     with _lock:
         if _strikes[function, blame] >= _STRIKES:

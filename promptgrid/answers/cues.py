@@ -171,9 +171,9 @@ def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
 def _add_places(
     places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
 ) -> None:
-    """`places` maps (end, start) of a cue in the text to the cue. Adds those of `cues` that stand around the occurrence
-    of `hint` at the index `at` or around an earlier one, of which at most 200 are tried. `folded` is the text in lower
-    case."""
+    """Adds to `places`, which maps (end, start) of a cue in the text to the cue, those of `cues` that stand around an
+    occurrence of `hint`: the one at the index `at` and those before it, 200 in all at most. `folded` is the text in
+    lower case."""
     for _ in range(_MOST):
         for cue in cues:
             for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):

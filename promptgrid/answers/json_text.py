@@ -175,7 +175,8 @@ _DECODER = json.JSONDecoder()
 
 def _parsed(text: str, at: int) -> tuple[Any, int, str]:
     """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""); if
-    it does not parse, (None, the index behind the closing bracket or else `at`, the problem)."""
+    it does not parse, (None, the index behind the closing bracket, the problem), with `at` as the index if the bracket
+    is never closed."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:

@@ -76,9 +76,10 @@ def find_labels(
 ) -> list[Mention]:
     """Returns every mention of a label in the text, in order; `names` maps a label to its other names.
 
-    Without `bare`, a letter counts only if the text marks it as an option: (B), option B, "so B.", but not Hose B. If
-    two names begin at the same place, the longest wins ("very positive" before "positive"). A search of more than half
-    a second returns no mention at all, since those up to then could be the wrong ones.
+    Without `bare`, a single letter counts only if the text marks it as an option, as in "(B)", "option B" or "so B.";
+    the B in "hose B" does not count. If two names begin at the same place, the longest wins ("very positive" before
+    "positive"). A search of more than half a second returns an empty list, since the mentions up to then could be the
+    wrong ones.
     """
     spelling = _spelling(tuple(labels), tuple((label, tuple(words)) for label, words in (names or {}).items()))
     if not spelling:

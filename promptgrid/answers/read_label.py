@@ -172,8 +172,8 @@ def _numeric(labels: Sequence[str]) -> bool:
 
 def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[Mention]]:
     """For labels that are whole numbers, returns (the text in plain notation, a Mention of every number in it). "4",
-    "four stars" and, if 5 is the highest label, "4/5" mention the label 4; 3.5 is a Mention too, of none of the labels.
-    """
+    "four stars" and, if 5 is the highest label, "4/5" mention the label 4; for 3.5 the Mention's `label` is "3.5",
+    which is not among the labels."""
     highest = re.escape(max(labels, key=int).strip())
     text = re.sub(
         rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text[-LONGEST:])

@@ -16,8 +16,8 @@ class OrderBias:
     pairs      number of pairs that the model judged in both orders
     changed    number of these in which it did not prefer the same reply twice: it preferred the first place twice, the
                second place twice, or saw a tie in one order only
-    places     of the pairs in which it preferred the same place twice: how often the first place (`left`), and how
-               likely that is by chance
+    places     bias in the pairs in which it preferred the same place twice: `left` counts those with the first place,
+               `p` is the p-value for no bias
     """
 
     judge: str

@@ -162,7 +162,7 @@ def agreements(votes: Sequence[Vote]) -> list[Agreement]:
     that judged. The results with most common pairs come first.
 
     If a judge voted on two replies more than once, the latest vote counts; a skip does not count. The verdict of all
-    people together is that of their majority, or a tie without one.
+    people together is the most frequent of their verdicts, or a tie if several are equally frequent.
     """
     latest = _latest(votes)
     people = {owner: verdicts for (by_model, owner), verdicts in latest.items() if not by_model}
@@ -183,9 +183,9 @@ def agreement_of_all(votes: Sequence[Vote]) -> AgreementOfAll:
 
 
 def _latest(votes: Sequence[Vote]) -> dict[tuple[bool, str], dict[tuple[int, int], int | None]]:
-    """Returns, for each judge (whether it is a model, its name), the latest vote on each two replies, skips left out.
-    The replies are two positions, the smaller first; the vote is the position of the better reply, or None for a tie.
-    """
+    """Returns the latest vote of each judge on each pair of replies, without skips: a dict by judge (whether it is a
+    model, its name) of dicts by pair (the positions of its replies, the smaller first). Their values are the position
+    of the better reply, or None for a tie."""
     latest: dict[tuple[bool, str], dict[tuple[int, int], int | None]] = {}
     for vote in votes:
         if vote.outcome != "skip":

@@ -74,7 +74,8 @@ class BuiltinEndpoint:
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Counts the prompt's tokens, without waiting for the request in flight; starts the server if necessary."""
+        """Returns the number of the prompt's tokens, without waiting for the request in flight; None if the server
+        cannot count them. Starts the server if necessary. Raises EndpointError."""
         adapter = await self._connected(model)
         async with _crash_named():
             return await adapter.count_tokens(model, messages, api, tools)

@@ -18,7 +18,8 @@ async def turn(place: ServerFolder) -> AsyncIterator[None]:
     """Waits until no other process has a request at the model, and holds the model for the `async with` block, which
     sends one request. `place` is the server's folder, which holds the locks.
 
-    The first that waits holds `next.lock`. So a single request gets its turn between two requests of a long run.
+    A process acquires `next.lock` before it waits for the turn, so that it gets the next turn even if another process
+    sends one request after another, as in a long run.
     """
     following, mine = place.lock("next"), place.lock("turn")
     try:

@@ -67,8 +67,8 @@ class ServerFolder:
         return self.folder / "used"
 
     def lock(self, name: str) -> FileLock:
-        """Returns a new lock object for the file `NAME.lock`. Each caller needs its own: one shared object lets a
-        second task of this process in."""
+        """Returns a new lock object for the file `NAME.lock`. Each caller needs its own object: two tasks that share
+        one could hold the lock at the same time."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
     def alive(self) -> bool:

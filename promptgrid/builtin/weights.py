@@ -49,8 +49,8 @@ def download_path() -> Path:
 
 
 def find() -> Path | None:
-    """Returns the path of the weights to use: the file of PROMPTGRID_BUILTIN_MODEL, else the downloaded one; None if it
-    is missing. A download is checked by its size only, not by its hash."""
+    """Returns the path of the weights to use: the file that PROMPTGRID_BUILTIN_MODEL names or, if it is not set, the
+    downloaded one. Returns None if that file is missing. A download is checked by its size only, not by its hash."""
     named = override()
     if named is not None:
         return named if named.is_file() else None

@@ -21,7 +21,8 @@ from promptgrid.tokens import tools_of
 
 @dataclass(frozen=True)  # no slots: `request` is a cached property
 class Batch:
-    """Samples of one point of the grid (a call without its sample number) that are requested together, with `n`.
+    """Samples of one point of the grid (a call without its sample number) that one request asks for, by its parameter
+    `n`.
 
     `positions` are the positions of their cells in the run, in the same order. A call that no cell shows, such as a
     judge's, has no `plan` and no positions. `attempts` counts earlier attempts for these samples.
@@ -99,8 +100,8 @@ class Batch:
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
-        """Returns the samples that got no reply, all but the first `answered`, as a batch to send next; a list with
-        that batch, empty if no sample is left. `attempts` counts the attempts made so far."""
+        """Returns a list with one batch to send next: the samples that got no reply, which are all but the first
+        `answered`. The list is empty if every sample got one. `attempts` counts the attempts made so far."""
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]

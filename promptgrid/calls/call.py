@@ -234,8 +234,9 @@ class Call(Generic[P]):
         self._end_reservation()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
-        """Returns an attempt that adds the call's worst-case cost to what the run spent, in a list, if the endpoint
-        reported no token counts or impossible ones. The list is empty if the counts are usable."""
+        """Returns a list with one attempt, which adds the call's worst-case cost to what the run has spent: the
+        endpoint reported no token counts or impossible ones. The list is empty if the counts are usable, or if the
+        model is free and nothing was reserved."""
         if _known(costs) or (self.worst is None and self.facts.free):
             return []
         most = self.worst or self.payload.worst(self.facts)

@@ -29,7 +29,7 @@ PendingCells = tuple[Point, list[tuple[int, int]]]
 
 @dataclass
 class Feed:
-    """Yields the calls that a run still has to send to one endpoint, for its models `refs`.
+    """Yields the calls that a run still has to send to one endpoint, for the endpoint's models `refs` (ENDPOINT/MODEL).
 
     matched       number of cells of the plan that are pending in the run
     duplicates    number of cells left out because a call in flight, of this run or another, may bring the same reply;

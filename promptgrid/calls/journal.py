@@ -80,8 +80,8 @@ class Journal:
         self._entries.put_nowait(entry)
 
     async def reserve(self, attempt: Attempt) -> int:
-        """Writes the reserved cost of a call (`attempt`), waits until it is on disk, and returns its id, which
-        `JournalEntry.settled` takes to end it."""
+        """Writes the reserved cost of a call (`attempt`) and waits until it is on disk. Returns the id of the
+        reservation; an entry with this id as `JournalEntry.settled` ends it."""
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._reservations.append((attempt, future))
         self._urgent.set()

@@ -95,8 +95,8 @@ class PaceWindow:
 
     def answered(self, latency_s: float, in_flight: int, sent_at: float = float("inf")) -> None:
         """Records a reply that came after `latency_s` seconds, and lets the window grow if at least half of it is in
-        use. `in_flight` counts the requests in flight, this one included; `sent_at` is the time of sending, by default
-        after the last halving of the window."""
+        use. `in_flight` counts the requests in flight, this one included. `sent_at` is the time of sending; without it,
+        the request counts as sent after the last halving of the window."""
         self._refused -= self._refused / MEMORY
         if sent_at >= self._cut_at:
             self._record(False)
@@ -140,8 +140,8 @@ class PaceWindow:
             self._recent.clear()
 
     def _record(self, refused: bool) -> None:
-        """Records whether a request was `refused`. After a halving, if about as large a share is refused as before it,
-        refusals come at random: the window gets its former size back."""
+        """Records whether a request was `refused`. If the share of refused requests is about the same after a halving
+        of the window as before, refusals come at random, not from the load: the window gets its former size back."""
         self._recent.append(refused)
         share = sum(self._recent) / TRIED
         if self._share_before and (len(self._recent) == TRIED or share > AT_RANDOM):

@@ -17,11 +17,12 @@ log = logging.getLogger("promptgrid.runner")
 def read_and_score(
     plan: Plan, point: Point, position: int, text: str, reasoning: str = "", attempts: int = 0, *, reused: bool = False
 ) -> CellResult:
-    """Reads the answer out of a reply's text by the point's technique and scores it by the plain checks. Returns the
-    result of the cell at `position`. Checks that need a process or a model run when all replies are stored.
+    """Reads the answer out of a reply's text by the point's technique and scores it by the plain checks; those that
+    need a process or a model run when all replies are stored. Returns the result of the cell at `position`.
 
-    `reasoning` is what the endpoint returned in a field of its own, `attempts` and `reused` (a stored reply, not paid
-    again) are recorded. Never raises: an error in a reader or a check ends only this cell.
+    `reasoning` is what the endpoint returned in a field of its own; the answer keeps it, before the reasoning in the
+    text. The result records `attempts` and, with `reused`, that the reply was stored already and is not paid again.
+    Never raises: an error in a reader or a check fails only this cell.
     """
     try:
         answer, scores = _read_and_scored(plan, point, text)

@@ -80,8 +80,8 @@ def folder() -> Path:
 
 
 def _prefix(run_id: str, epoch: int | None) -> str:
-    """Returns the beginning of these files' names. With `epoch` None (judges) it differs, since a runner must not take
-    the files that judges are writing."""
+    """Returns the beginning of the names of a run's files of unsaved replies. It is another one for judges (`epoch`
+    None) than for a runner, since a runner must not take the files that judges are writing."""
     return f"{_JUDGED}.{run_id}." if epoch is None else f"{run_id}."
 
 
@@ -128,8 +128,9 @@ def _name(row: Row) -> tuple[str, int]:
 
 
 def _entries(path: Path) -> list[dict[str, Any]]:
-    """Returns the entries of the file, without a last line that was cut off by a kill. If another line is not one of
-    `UnsavedReplies.add`, a copy of the file is set aside and named in the log."""
+    """Returns the entries that `UnsavedReplies.add` wrote to the file. A last line that was cut off by a kill is
+    ignored. Any other line that cannot be read is left out; a copy of the file is then set aside and named in the log.
+    """
     *lines, _ = path.read_bytes().split(b"\n")
     entries = [_entry(line) for line in lines]
     if None in entries:

@@ -53,7 +53,7 @@ _NOT_TEXT = {
 
 def decoded(data: bytes, name: str, encoding: str = "") -> tuple[str, list[str]]:
     """Returns (the text of the data, notes). The notes name the encoding unless it is UTF-8. `encoding` is the user's
-    choice; a byte order mark goes before it.
+    choice; it is ignored if the data begins with a byte order mark.
 
     Raises EncodingError if the encoding is uncertain, since bytes that are not UTF-8 are other characters in each
     encoding; CasesError for a file that is no text.
@@ -123,8 +123,8 @@ def _mostly_utf8(data: bytes) -> bool:
 
 
 def possible_texts(data: bytes, row: bytes) -> Sequence[tuple[str, str]]:
-    """Returns (encoding, the text of `row` in that encoding) for each offered encoding in which all of the data is
-    valid, for the user to choose from."""
+    """Returns (encoding, the text of the bytes `row` in it) for each of ENCODINGS in which all of the `data` is valid
+    and the row is printable, for the user to choose from. `row` is the part of the data that is shown as a sample."""
     texts = []
     for encoding in ENCODINGS:
         codec = _CODECS.get(encoding, encoding)

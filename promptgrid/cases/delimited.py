@@ -23,8 +23,8 @@ _QUOTED_HEAD = re.compile(r'\s*"[^"]*(?:""[^"]*)*"[ ]*(.|\r|\n|\Z)')
 
 
 class _Line(NamedTuple):
-    """The cells of one row, the index of its end in the text, whether blanks stand around quoted cells, and whether a
-    cell begins with a quote that is text."""
+    """One row: its `cells`, the index of its `end` in the text, whether `blanks` stand around quoted cells, and whether
+    a cell begins with a quote that is text (`bare_quotes`)."""
 
     cells: list[str]
     end: int

@@ -48,16 +48,17 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """The longer texts of a case: for each column, in the order of names, the hashes of its words and word pairs (its
-    members). `kind` is a hash: equal for cases with the same columns of texts and the same numerals in each."""
+    """The longer texts of a case. `columns` has an array for each column with such a text, sorted by the column's name:
+    the hashes of the text's words and word pairs (its members). `kind` is a hash of the names of these columns and of
+    the numerals in each."""
 
     columns: Sequence[Hashes]
     kind: int
 
     @property
     def members(self) -> Hashes:
-        """The members of all columns, hashed once more with column and kind: only texts of one column and kind have
-        members in common."""
+        """The members of all columns, each changed by its column and the `kind`, so that two cases share a member only
+        if it is in the same column and their kinds are equal."""
         salts = [np.uint64(_hash(f"{self.kind} {at}")) for at in range(len(self.columns))]
         salted = [members ^ salt for members, salt in zip(self.columns, salts, strict=True)]
         return np.concatenate(salted) if salted else np.empty(0, dtype=np.uint64)
@@ -65,8 +66,8 @@ class _Texts:
 
 def duplicates(cases: Sequence[Case], of_first: int | None = None) -> dict[int, Duplicate]:
     """Returns, by index of a case, the earliest case of which it is a copy, or else a near duplicate. Cases without one
-    are left out. Rows added at the end change no earlier entry. With `of_first` = n, a near duplicate is found only of
-    one of the first n cases, which takes less time."""
+    are left out. Rows added at the end change no earlier entry. With `of_first` = n, a near duplicate counts only if
+    the earlier case is one of the first n, which takes less time."""
     first: dict[str, int] = {}
     copies = {}
     for place, case in enumerate(cases):
@@ -134,8 +135,9 @@ def _near(texts: Sequence[_Texts], early: int) -> dict[int, int]:
 
 
 def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-    """Yields (index of a text, numbers of its rarest members), by index. There are so many members that two texts which
-    are nearly the same share one of them; members that occur in one text only are left out."""
+    """Yields (index of a text, the numbers of its rarest members), by index: just as many members as are needed for any
+    two texts that are nearly the same to share one of them. Members that occur in one text only are left out. `sizes`
+    are the numbers of members of the texts."""
     if not sum(sizes):
         return
     count = np.array(sizes)
@@ -154,8 +156,9 @@ def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int
 
 
 def _earliest(at: int, texts: Sequence[_Texts], sizes: Sequence[int], candidates: Sequence[Sequence[int]]) -> int:
-    """Returns the index of the earliest candidate that is nearly the same as the text with the index `at`; `at` if none
-    is. Each list of candidates is in ascending order."""
+    """Returns the index of the earliest text that is nearly the same as the text with the index `at`; `at` if none is.
+    `candidates` are lists of indices of texts, each in ascending order; `sizes` are the numbers of members of the
+    texts."""
     mine = [set(members.tolist()) for members in texts[at].columns]
     least, most = NEAR * sizes[at], sizes[at] / NEAR
     earliest, different = at, set[int]()

@@ -94,7 +94,7 @@ def parse_cases(text: str, *, expected: str = "") -> Cases:
 
 
 def answer_columns(columns: Iterable[str]) -> list[str]:
-    """Returns the columns whose names suggest that they hold the right answers, if none is called `expected`."""
+    """Returns the columns whose names suggest that they hold the right answers; [] if one is called `expected`."""
     names = {column.casefold().replace(" ", "_").replace("-", "_"): column for column in columns}
     return [] if EXPECTED in names else [names[name] for name in _ANSWERS if name in names]
 

@@ -124,8 +124,8 @@ def show(report: GateReport, show_all: bool = False) -> None:
 
 
 def _broke(results: Sequence[GateResult]) -> list[Broke]:
-    """Returns the broken cases of all gates, each once. Of a gate that held, only cases with an answer in an earlier
-    run are returned."""
+    """Returns the broken cases of all gates, each once. Of a gate that held, only those are returned that were compared
+    with an answer in an earlier run."""
     named = [case for result in results for case in result.broke if not result.held or case.before]
     first: dict[tuple[str, str, str], Broke] = {}
     for case in named:

@@ -17,9 +17,13 @@ Bools = NDArray[np.bool_]
 @dataclass(frozen=True, eq=False)
 class Votes:
     """The majority vote in each place of a table; a place is all cells in one row and one column. Every field has one
-    entry per place: the number of `votes` for the most common answer, the number of `distinct` answers, the code of the
-    most common answer (`voted`, -1 without one), and the cell that shows it (`representative`, an index into the arrays
-    given to `voted`)."""
+    entry per place.
+
+    votes             the number of votes for the most common answer
+    distinct          the number of distinct answers
+    voted             the code of the most common answer; -1: there is none
+    representative    the cell that shows it, as an index into the arguments of the function `voted`
+    """
 
     votes: Longs
     distinct: Longs
@@ -70,8 +74,8 @@ def mean_known(table: Floats) -> Floats:
 
 
 def most_gaps(key: Longs, position: Ints) -> int:
-    """Counts, for each key, how often its next position does not follow directly on the one before, and returns the
-    largest count. `key` and `position` have one entry per cell."""
+    """Returns the largest number of gaps of any key: a gap is where two successive positions of the cells with this key
+    differ by more than 1. `key` and `position` have one entry per cell."""
     order = np.lexsort((position, key))
     gaps = (np.diff(key[order]) == 0) & (np.diff(position[order]) > 1)
     return int(np.bincount(key[order][1:][gaps]).max(initial=0))

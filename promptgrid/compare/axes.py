@@ -88,8 +88,8 @@ def head_id(values: Mapping[Axis, AxisValue]) -> str:
 
 
 def _lines(values: Mapping[Axis, AxisValue], varying: set[Axis], several: set[AxisValue]) -> Iterator[str]:
-    """Yields the lines of a head: its values on the axes on which heads differ (`varying`). If none differ, a variant
-    shows its technique and parameters, and any other head all of its values. `several` holds the prompts with more than
+    """Yields the lines of a head: its values on the axes on which heads differ (`varying`). If none differ, these are
+    its technique and parameters or, if it has neither, all of its values. `several` holds the prompts with more than
     one version."""
     if not varying:
         telling = {"technique", *PARAMETER_AXES} - {axis for axis in _LATER if values.get(axis) is None}

@@ -43,8 +43,8 @@ _FLOATS = ("chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_m
 
 
 class SentValues(NamedTuple):
-    """The values sent for the parameter axes, in the order of PARAMETER_AXES (None: not sent), and a note on those that
-    were not sent as planned."""
+    """The `values` sent for the parameter axes, in the order of PARAMETER_AXES (None: not sent). `note` says which were
+    not sent as planned."""
 
     values: tuple[AxisValue, ...]
     note: str
@@ -131,19 +131,19 @@ class Facts:
         return first_of_copies(self.case, self.variant, self.sample, self.reply_id, self.expected)
 
     def entry_scores(self, cells: Longs, entry: Longs, size: int, score: Floats) -> Floats:
-        """Returns the mean score of each entry (all samples of one case under one variant); NaN where none is
-        scored.
+        """Returns an array of `size` mean scores, one for each entry (all samples of one case under one variant); NaN
+        where none is scored.
 
-        `cells` are indices of cells, and `entry` holds the entry of each, from 0 to `size` - 1. `score` has one value
-        for each cell of the run. Only the replies that count as answers (`counted`) enter the mean.
+        `cells` are indices of cells, and `entry` has for each of them the number of its entry, below `size`. `score`
+        has a score for each cell of the run. Only the replies that count as answers (`counted`) enter the mean.
         """
         scored = (self.answered & self.counted)[cells]
         return mean_by(np.where(scored, score[cells], np.nan), entry, size)
 
     @property
     def extended(self) -> int:
-        """How often samples were added to the run after its start: their positions stand apart from earlier samples of
-        their case and variant."""
+        """How often samples were added to the run after its start. The positions of added samples do not follow on
+        those of the earlier samples of their case and variant."""
         return most_gaps(self.case.astype(np.int64) * max(1, len(self.variants)) + self.variant, self.position)
 
     @cached_property

@@ -61,7 +61,8 @@ class Layout:
     cells, starts    indices of cells in Facts, sorted by row and column: the place p = `row * len(columns) + column`
                      has the cells `cells[starts[p]:starts[p + 1]]`
     row_keys         rows × `row_axes`: the values of each row, as indices in `Facts.values`
-    units            the figures of each unit: one case within a row. The same as `places` if rows or columns are cases
+    units            figures as in `places`, but with a row for each unit: one case within a row of the table. If rows
+                     or columns are cases, each row is one unit, and `units` is `places`
     row_of, case_of  the row and the case of each unit; the case is -1 where columns are cases
     """
 

@@ -12,9 +12,9 @@ def look_of_two_runs(database: Database, a: tuple[RunInfo, Facts], b: tuple[RunI
     """Returns how often the variants of two runs were compared so far, this time included; each run is given as (its
     record, its facts).
 
-    A run was looked at once for each earlier run over fewer cases whose replies it reuses, if two runs to compare
-    existed by then, and once before each time that samples were added to it. The larger of the two runs' numbers
-    counts.
+    Earlier looks at a run are earlier runs over fewer cases whose replies it reuses, and each addition of samples to
+    it. An earlier run counts only if both runs, or earlier looks at them, existed by then: before that there was
+    nothing to compare. The larger of the two runs' numbers counts.
     """
     created = [[*looks_before(database, info.id, 1), info.created] for info, _ in (a, b)]
     first = max(times[0] for times in created)

@@ -185,8 +185,8 @@ class _Drafts:
         return sorted({*tallied, *representatives})
 
     def entries(self, row: int, row_id: str, texts: Mapping[int, CellText]) -> dict[str, PooledCell]:
-        """Returns the entries of one row by the id of their column. `row` is the index of the row among the rows of
-        this object, `row_id` its id; `texts` maps the position of a cell to its texts."""
+        """Returns the entries of one row by the id of their column. `row` is the index of the row in the list `rows`
+        that this object was made for, `row_id` its id; `texts` has the texts of cells by their position in the run."""
         heads = self._comparison.columns
         return {
             head.id: self._entry((row, j), row_id, head.id, texts) for j, head in enumerate(heads)

@@ -147,7 +147,8 @@ class OpenAIEndpoint:
                     raise
 
     async def _streamed(self, request: Request, sent: Mapping[str, Any], fold: Fold) -> AsyncGenerator[Delta, None]:
-        """Sends the body `sent` and yields the reply in pieces; one piece if the server does not stream."""
+        """Sends `sent`, the body made of `request`, and yields the reply in pieces; one piece if the server does not
+        stream. The pieces are also collected in `fold`, which the caller reads after an error."""
         from promptgrid.endpoint import sdk
 
         client, _ = self._sdk(), wire.encoded(sent)  # raises for a body that cannot be written

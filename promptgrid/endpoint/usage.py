@@ -77,8 +77,9 @@ def count(value: Any) -> int | None:
 
 
 def _whole_completion(usage: Usage, total: int | None) -> int | None:
-    """Returns the completion tokens, with the reasoning tokens added if the endpoint counts these separately. That
-    shows if `total` is larger than prompt and completion, or if there are more reasoning than completion tokens."""
+    """Returns the number of completion tokens with reasoning included. Some endpoints count reasoning separately: then
+    `total` is larger than prompt plus completion, or there are more reasoning than completion tokens; here they are
+    added."""
     if usage.prompt is not None and total is not None and total > usage.prompt + (usage.completion or 0):
         return total - usage.prompt
     if usage.completion is not None and (usage.reasoning or 0) > usage.completion:

@@ -42,7 +42,8 @@ _FEET = re.compile(r"\s?['′]\s?")
 
 
 def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
-    """Yields every numeral of the text; numerals that belong together are yielded as one."""
+    """Yields every numeral of the text. `tokens` are its single numerals in order; those that belong together, such as
+    3 and 8 in 3:8, are yielded as one."""
     chain: list[Numeral] = []
     joins: list[str] = []
     for token in tokens:
@@ -72,14 +73,15 @@ def _join(first: Numeral, second: Numeral, text: str) -> str:
 
 
 def _holds(kind: str, second: Numeral, text: str) -> bool:
-    """Tells whether numerals that look joined are joined. A comma joins a list only if the list ends or goes on behind
-    `second`: "In 2020, 15 people came" is no list. Every other `kind` of join holds."""
+    """Tells whether two numerals are joined as the text between them suggests (`kind`). A comma joins a "list" only if
+    the list ends or goes on behind `second`, the later numeral: "In 2020, 15 people came" is no list. Every other kind
+    of join holds."""
     return kind != "list" or bool(_ENDS.match(text, second.end)) or text[second.end : second.end + 1] == ","
 
 
 def _measured(gap: str, second: Numeral) -> bool:
-    """Tells whether `second` continues a measure such as 2 h 30 min, 5'3" or 3小时20分: the `gap` before it names a
-    unit of its dimension that is larger."""
+    """Tells whether `second` continues a measure such as 2 h 30 min, 5'3" or 3小时20分: the `gap`, the text before it,
+    begins with a larger unit of the same dimension."""
     if _FEET.fullmatch(gap):
         return True
     unit = unit_at_start(gap)
@@ -128,8 +130,8 @@ def _resolved(chain: list[Numeral], joins: list[str], text: str) -> Numeral:
 
 
 def _measure(chain: list[Numeral], text: str) -> Numeral:
-    """Returns the sum of a measure in several units in the smallest of them: 2 h 30 min is 150 min. Unclear if a unit
-    is unknown or a part is not smaller than the one before."""
+    """Returns a measure in several units as one numeral in its smallest unit: 2 h 30 min is 150 min. It is unclear if a
+    unit is unknown, or if a later part is negative or as large as the unit before it (2 h 60 min)."""
     first = unit_at_start(text[chain[0].end : chain[1].start])
     if first is None:
         units = [find_unit("ft"), find_unit("in")]
@@ -151,8 +153,8 @@ def _measure(chain: list[Numeral], text: str) -> Numeral:
 
 
 def _bracketed(token: Numeral, text: str) -> Numeral:
-    """Returns the interval or point if the numeral is one in brackets, such as [1,6) or (3,5), whose comma separates
-    two numbers; otherwise the same numeral."""
+    """Returns the interval or point that a numeral with a comma forms with the brackets around it, such as [1,6) or
+    (3,5): the comma then separates two numbers. Any other numeral is returned unchanged."""
     written = text[token.start : token.end]
     if "," not in written or token.percent:
         return token

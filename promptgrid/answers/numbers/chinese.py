@@ -82,8 +82,11 @@ def _whole(written: str) -> int | None:
 
 
 def _with_rest(written: str, total: int, digit: int) -> int | None:
-    """Returns `total` plus the number's last `digit` (-1: none), whose value depends on the character before it: 三百五
-    is 350, 三百零五 is 305. None for a number that is not well formed."""
+    """Returns the value of the Chinese number `written`: `total`, the value without its last `digit` (-1: it ends in no
+    digit), plus that digit. None for a number that is not well formed.
+
+    The character before the digit decides its value: in 三百五 it is 50, in 三百零五 it is 5.
+    """
     if digit <= 0:
         return total if digit < 0 or len(written) == 1 else None
     before = written[-2:-1]

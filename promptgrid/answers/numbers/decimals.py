@@ -93,8 +93,9 @@ def _one_mark(written: str, mark: str, language: str) -> Fraction | str:
 
 
 def _many_marks(written: str, marks: str) -> Fraction | str:
-    """Returns the value of digits in which `marks`, the separators in their order, occur several times: groups such as
-    1,234,567, perhaps with another mark before the decimals. Otherwise the reason why they have no value."""
+    """Returns the value of digits with two or more separators: groups such as 1,234,567, perhaps with another mark
+    before the decimals. `marks` are the separators in their order. Otherwise returns the reason why the digits have no
+    value."""
     last = marks[-1]
     whole, decimals = written, ""
     if last in ".," and marks.count(last) == 1:

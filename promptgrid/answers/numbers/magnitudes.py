@@ -62,8 +62,9 @@ def _sizes() -> Mapping[str, int]:
 
 
 def magnitude_at(text: str, at: int, *, money: bool, language: str) -> Magnitude | None:
-    """Returns the magnitude (percent, thousand, million …) behind the digits that end at the index `at`, or None. A
-    letter such as M counts only behind `money`, except k. `language` is the prompt's."""
+    """Returns the magnitude (percent, thousand, million …) behind the digits that end at the index `at`, or None. With
+    `money`, a currency stands before the digits: only then does a single letter such as M count (k always does).
+    `language` is the prompt's."""
     match = _pattern().match(text, at)
     if match is None or match.end() == at:
         return None

@@ -97,7 +97,8 @@ def _digits(match: re.Match[str], text: str, language: str) -> Numeral | None:
 
 
 def _repeating(match: re.Match[str]) -> Fraction:
-    """Returns the exact value of a repeating decimal: 0.1(6) and 0.1666… are 1/6. `match` holds its digits by parts."""
+    """Returns the exact value of a repeating decimal: 0.1(6) and 0.1666… are 1/6. The groups of `match` are the digits
+    before the point (`whole`), those that do not repeat (`fixed`), and those that do (`block` or `again`)."""
     whole, fixed, block = match["whole"], match["fixed"] or "", match["block"] or match["again"]
     tail = Fraction(int(block), (10 ** len(block) - 1) * 10 ** len(fixed))
     return Fraction(f"{whole}.{fixed or 0}") + tail
@@ -105,8 +106,8 @@ def _repeating(match: re.Match[str]) -> Fraction:
 
 def _finished(text: str, left: Before, value: Fraction, end: int, language: str, *, whole: bool) -> Numeral:
     """Returns the numeral for digits with this `value` that end at `end`; `left` describes the text before them. A
-    fraction, power or magnitude behind the digits is applied (`whole`: the digits have no decimals); unclear if other
-    text touches them."""
+    magnitude or exponent behind the digits is applied, and with `whole` (the digits have no decimals) a fraction or
+    power, too. The numeral is unclear if other text touches the digits."""
     start, why, percent = left.start, left.why, False
     if whole and (part := _MIXED.match(text, end)) and int(part[2]) and int(part[1]) < int(part[2]):
         value, end = value + Fraction(int(part[1]), int(part[2])), part.end()

@@ -145,8 +145,8 @@ def after(text: str, at: int) -> str:
 
 
 def glued(c: str) -> bool:
-    """Tells whether a character beside digits makes one word with them: a letter, a digit or _, but no character of a
-    script that sets no blanks, such as Chinese."""
+    """Tells whether a character beside digits makes one word with them: a letter, a digit or _. A letter of a script
+    that sets no blanks between words, such as Chinese, does not."""
     return (c.isalnum() or c == "_") and not (
         "\u2e80" <= c <= "\u9fff" or "\uac00" <= c <= "\ud7af" or "\u0e00" <= c <= "\u0e7f" or c >= "\U00020000"
     )
