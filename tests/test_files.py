@@ -1,6 +1,8 @@
 """Files that are there whole or not at all."""
 
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,6 +61,37 @@ def test_the_old_file_is_read_until_the_new_one_is_whole(tmp_path: Path) -> None
         file.flush()
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_write(tmp_path: Path) -> None:
+    code = "from pathlib import Path; import os, signal, sys; from promptgrid import files\n"
+    code += "with files.replacing(Path('table.csv')) as file: os.kill(os.getpid(), signal.SIGKILL)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    (left,) = tmp_path.glob(".table.csv.*.part")
+    others = [tmp_path / name for name in ("film.part", ".film.part", ".table.csv.0123abcd.parts")]
+    for other in others:
+        other.touch()
+        os.utime(other, (0, 0))
+    files.write(tmp_path / "other.csv", b"new")
+    assert left.exists()  # its process may still write
+    os.utime(left, (0, 0))
+    files.write(tmp_path / "other.csv", b"new")
+    assert not left.exists()
+    assert all(other.exists() for other in others)
+
+
+def test_a_stale_folder_is_removed_with_its_content_and_no_other(tmp_path: Path) -> None:
+    for name in ("fetch-old", "fetch-new", "kept"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "wheel").write_bytes(b"x")
+    for name in ("fetch-old", "kept"):
+        os.utime(tmp_path / name, (0, 0))
+    files.remove_stale(tmp_path, "fetch-*/")
+    files.remove_stale(tmp_path / "missing", "fetch-*")
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name in ("fetch-old", "fetch-new", "kept")) == [
+        "fetch-new",
+        "kept",
+    ]
 
 
 def _umask() -> int:

