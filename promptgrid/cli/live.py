@@ -9,22 +9,24 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from promptgrid import builtin, connections
 from promptgrid.cli import gate_options, sheet
 from promptgrid.cli.output import echo, echo_json
-from promptgrid.compare import count_differences, run_remarks, summary
 from promptgrid.errors import ExportError, PromptgridError
-from promptgrid.export.runs import FileFormat, save_run
-from promptgrid.gate import GateReport
 from promptgrid.runner import client
 from promptgrid.runner.process import abandon, tune
 from promptgrid.store import Database, runs
 from promptgrid.store.parts import opening_sentences, openings_of_run
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.text import printable
+
+if TYPE_CHECKING:
+    from promptgrid.export.runs import FileFormat
+    from promptgrid.gate import GateReport
 
 _LINE_EVERY_S = 5.0
 
@@ -80,6 +82,8 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         gates |= {"openings_of_prove": openings} if openings else {}
         echo_json(json.dumps({"run": asdict(info), "progress": asdict(progress), **gates}))
     else:
+        from promptgrid.compare import count_differences, run_remarks, summary  # not before the first call
+
         echo(sheet.summary_table(summary(database, info.id)))
         lines = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
         for line in [*lines, *run_remarks(database, info.id), *count_differences(database, info.id)]:
@@ -174,6 +178,8 @@ def _give_up(database: Database, run_id: str) -> None:
 def _write(database: Database, run_id: str, outputs: Outputs) -> bool:
     """Writes the requested files and returns True. After a write error, prints it and returns False; the results stay
     in the database."""
+    from promptgrid.export.runs import save_run
+
     forms: dict[FileFormat, Path | None] = {
         "csv-for-excel" if outputs.for_excel else "csv": outputs.csv,
         "jsonl": outputs.jsonl,

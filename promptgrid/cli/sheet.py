@@ -7,14 +7,17 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from promptgrid import humanize
-from promptgrid.compare import VariantSummary
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import phrases
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.store.scores import Total
 from promptgrid.text import one_line
+
+if TYPE_CHECKING:
+    from promptgrid.compare import VariantSummary
 
 
 def as_text(sheet: Preflight) -> str:
