@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from promptgrid.cases.own_checks import CHECKS
 from promptgrid.cases.raw import MAX_CASES, MISSING, RawTable, TableRow, check_depth
 from promptgrid.errors import CasesError
 
@@ -48,13 +49,13 @@ def read_records(text: str, name: str) -> RawTable:
 
 def as_table(records: Sequence[tuple[int, Mapping[str, Any]]], notes: Sequence[str] = ()) -> RawTable:
     """Returns a table of the records, each given as (line number, its fields). Its columns are all field names in order
-    of first use; `notes` are the notes of the table."""
+    of first use; `notes` are the notes of the table. Only the column `checks` may lack values without a note."""
     columns = list(dict.fromkeys(name for _, record in records for name in record))
     rows = [
         TableRow(number, line, [MISSING if record.get(name) is None else record[name] for name in columns])
         for number, (line, record) in enumerate(records[: MAX_CASES + 1], 1)
     ]
-    lacking = {name: sum(record.get(name) is None for _, record in records) for name in columns}
+    lacking = {name: sum(record.get(name) is None for _, record in records) for name in columns if name != CHECKS}
     more = [f"{name!r} has no value in {count:,} of {len(rows):,} records" for name, count in lacking.items() if count]
     return RawTable(TableRow(1, 1, list(columns)), rows, [*notes, *more[:5]])
 

@@ -54,6 +54,7 @@ def test_an_expected_value_of_any_type_is_an_answer(expected: Any, text: str | N
             ("the records are in the field 'examples'",),
         ),
         ('{"a": 1}\n{"b": 2}', 2, ("'a' has no value in 1 of 2 records", "'b' has no value in 1 of 2 records")),
+        ('{"a": 1, "checks": ["length:max=5"]}\n{"a": 2}', 2, ()),
         ('\ufeff{"a": 1}', 1, ()),
     ],
 )

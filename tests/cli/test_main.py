@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         (["run", "label.prompty", "--budget", "much", "--model", "openai/ok"], "is not a budget"),
         (["run", "label.prompty", "--csv", "no/such/folder/out.csv", "--model", "openai/ok"], "does not exist"),
         (["resume", "nothing"], "no run that starts"),
-        (["export", "last", "--csv", "x.csv"], "no run that starts"),
+        (["export", "last", "--csv", "x.csv"], "There are no runs yet"),
         (["export", "last"], "Name at least one file"),
         (["delete"], "Missing argument"),
     ],
