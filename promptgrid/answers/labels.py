@@ -100,7 +100,11 @@ def _spelling(labels: tuple[str, ...], names: tuple[tuple[str, tuple[str, ...]],
     """Maps every name of a label, casefolded and with single blanks, to the label; `names` holds (label, its other
     names)."""
     known = {_key(word): label for label, words in reversed(names) for word in words if word.strip()}
-    return known | {_key(label): label for label in reversed(labels) if label.strip()}
+    return known | {_key(_OPTION.sub(r"\1", label)): label for label in reversed(labels) if label.strip()}
+
+
+_OPTION = re.compile(r"\A\s*[(\[（]?([A-Za-z])[)\]）.:]\s*\Z")
+"""A label that is one letter with the signs of an option: (A), A), A. It is read like the label A."""
 
 
 def _key(label: str) -> str:

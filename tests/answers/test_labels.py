@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptgrid.answers import case_rule, read_answer
+from promptgrid.answers import case_rule, read_answer, read_expected
 from promptgrid.prompt import AnswerRule
 
 MOOD = AnswerRule("label", labels=("positive", "negative", "mixed"))
@@ -157,3 +157,12 @@ def test_the_text_of_an_option_means_its_letter(cell: str) -> None:
     rule = case_rule(AnswerRule("label", labels=("A", "B", "C", "D"), options="choices"), {"choices": cell})
     for reply in ("A long pipe.", "(B) a long pipe", "The answer is a long pipe.", "B"):
         assert read_answer(rule, reply).answer == "B"
+
+
+@pytest.mark.parametrize("labels", [("(A)", "(B)", "(C)"), ("A)", "B)", "C)"), ("A.", "B.", "C.")])
+@pytest.mark.parametrize("reply", ["B", "b", "(B)", "B) cat", "The answer is B.", "Answer: (b)", "**B.** bird"])
+def test_labels_written_as_options_are_read_like_their_letters(labels: tuple[str, ...], reply: str) -> None:
+    rule = AnswerRule("label", labels=labels)
+    plain = read_answer(AnswerRule("label", labels=("A", "B", "C")), reply).answer
+    assert read_answer(rule, reply).answer == (labels[1] if plain else None)
+    assert [expected.text for expected in read_expected(rule, "B")] == [labels[1]]
