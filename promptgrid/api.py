@@ -52,9 +52,10 @@ def plan(
     """Makes a plan of prompts (objects, files or names), cases (the file of a table, or rows), models (ENDPOINT/MODEL;
     empty: the built-in one), techniques (names) and checks (texts; None: the usual ones of each prompt's answer rule).
 
-    Without cases the first prompt's own table is used, else one case of the examples of its inputs. `expected` names
-    the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the cases
-    of one part (learn, choose or prove); cases with the same value in the column `group` are always in the same part.
+    Without cases the first prompt's own table is used or, if it has none, one case of its example inputs. `expected`
+    names the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the
+    cases of one part (learn, choose or prove); cases with the same value in the column `group` are always in the same
+    part.
 
     `show` is called with each note; by default a note becomes a warning. The notes are about the cases (tolerated
     errors of the file, duplicates), the prompts (`Prompt.notes`) and, with `doubts`, what may be wrong with the plan

@@ -87,8 +87,8 @@ class Wall:
         self.spent += amount
 
     def settle(self, worst: Cost, real: Cost) -> None:
-        """Replaces what was reserved for a call (`worst`) by its real cost. An attempt whose cost is never learned
-        stays reserved."""
+        """Replaces the reserved cost of a call, `worst`, by its real cost. Where the real cost is unknown, the reserved
+        cost stays."""
         reserved, paid = self._amount(worst), self._amount(real)
         if reserved is not None and paid is not None:
             self.spent += paid - reserved

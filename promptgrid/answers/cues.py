@@ -121,14 +121,14 @@ _OWN_INPUT = re.compile(
 
 
 def own_question(text: str) -> int | None:
-    """Returns the index where the reply begins a new question on a line of its own ("Q: …"), as models that only
-    continue texts do; None if it begins none."""
+    """Returns the index where, after some text, the reply begins a line with a new question ("Q: …"); None if it begins
+    none. Models that are not trained to chat write such questions after their answer."""
     return _first(_OWN_QUESTION, text)
 
 
 def own_input(text: str) -> int | None:
-    """Returns the index where the reply begins another input on a line of its own ("Review: …"), copied or made up;
-    None if it begins none."""
+    """Returns the index where, after some text, the reply begins a line with another input of the task ("Review: …"),
+    which the model has copied or invented; None if it begins none."""
     return _first(_OWN_INPUT, text)
 
 
@@ -171,9 +171,8 @@ def _places(text: str, marker: str) -> list[tuple[int, int, _Cue]]:
 def _add_places(
     places: dict[tuple[int, int], _Cue], text: str, folded: str, at: int, hint: str, cues: Sequence[_Cue]
 ) -> None:
-    """Adds to `places`, which maps (end, start) of a cue in the text to the cue, those of `cues` that stand around an
-    occurrence of `hint`: the one at the index `at` and those before it, 200 in all at most. `folded` is the text in
-    lower case."""
+    """Searches for `cues` around each occurrence of `hint` in the text: the one at the index `at` and those before it,
+    at most 200. Adds each cue to `places`, by its (end, start). `folded` is the text in lower case."""
     for _ in range(_MOST):
         for cue in cues:
             for match in cue.pattern.finditer(text, max(0, at - _AROUND), at + len(hint) + _AROUND):
@@ -203,8 +202,8 @@ def _marker_cue(marker: str) -> _Cue:
 
 
 def _line(text: str, start: int, end: int, cue: _Cue) -> Statement | None:
-    """Returns the statement of a cue that stands from `start` to `end`: the rest of its line or, if that is empty, the
-    next paragraph."""
+    """Returns the statement made with a cue that stands from `start` to `end` of the reply `text`: the rest of the
+    cue's line or, if that is empty, the next paragraph. Never None."""
     blank = _EMPTY.match(text, end)
     stop = text.find("\n", end)
     stop = len(text) if stop < 0 else stop

@@ -66,8 +66,9 @@ def _read(rule: AnswerRule, cell: str, language: str) -> Expected:
 
 @lru_cache(maxsize=4096)
 def read_number(cell: str, language: str) -> Expected:
-    r"""Reads the only number of a cell; in a worked solution the number behind #### or in \boxed{}. A cell without one,
-    or with several, gives its text with a `problem`. `language` decides how 1.234 is read."""
+    r"""Reads the number in an expected cell, which must hold only one; in a worked solution, only the number behind
+    #### or in \boxed{} counts. If there is none, or several, the result holds the cell's text and a `problem`.
+    `language` decides how 1.234 is read."""
     if (plain := canonical(cell.strip())) is not None:
         return Expected(plain.text, numeral=plain)
     stated = next(iter(statements(cell, "")), None)

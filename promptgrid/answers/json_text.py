@@ -18,7 +18,8 @@ _SIGNS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"|"', re.DOTALL)
 
 
 class JsonReading(NamedTuple):
-    """The JSON read out of a text in canonical form (see `canonical_json`), or None with a note that says why."""
+    """The JSON that was read out of a text: `text` is its canonical form (see `canonical_json`). If none could be read,
+    `text` is None and `note` says why."""
 
     text: str | None
     note: str = ""
@@ -147,7 +148,8 @@ def _fenced(text: str) -> tuple[list[Any], str]:
 
 
 def _brackets(text: str) -> Iterator[tuple[Any, str]]:
-    """Yields (value, "") for each outermost bracket that is JSON, and (None, problem) for one that is not."""
+    """Yields (value, "") for each bracket in the text at which a JSON value begins, and (None, problem) for one at
+    which faulty JSON begins. Brackets inside these, and brackets of ordinary text, are skipped."""
     if text.lstrip().startswith('"') and not _SIGNS.match(text.lstrip()).group().endswith('"', 1):  # type: ignore[union-attr]
         yield None, "the text within the quotes does not end"
         return
@@ -174,9 +176,9 @@ _DECODER = json.JSONDecoder()
 
 
 def _parsed(text: str, at: int) -> tuple[Any, int, str]:
-    """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""); if
-    it does not parse, (None, the index behind the closing bracket, the problem), with `at` as the index if the bracket
-    is never closed."""
+    """Parses the JSON that begins at the bracket with the index `at`. Returns (its value, the index behind it, ""). If
+    it does not parse, returns (None, the index behind the closing bracket, the problem); if the bracket is never
+    closed, (None, `at`, the problem)."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except (ValueError, RecursionError) as error:

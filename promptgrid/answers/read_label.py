@@ -98,8 +98,9 @@ def _decided(mentions: Sequence[Mention], text: str, *, stated: bool) -> LabelRe
 
 
 def _in_passing(text: str, held: Sequence[Mention]) -> LabelReading:
-    """Returns the only label of a long text if the first or the last sentence names it; else None with a note, also
-    where the text may have been cut off. `held` are the mentions that are not negated."""
+    """Returns the label of a long text that mentions only one, if it stands in the first or the last sentence.
+    Otherwise, and if the text behind the label breaks off in mid-sentence, returns None with a note. `held` are the
+    mentions that are not negated."""
     first, last = held[0], held[-1]
     opening, ending = text[: first.start].strip(DECORATION), text[last.end :].rstrip(" \n*_`")
     closed = not ending or ending[-1] in _CLOSES or not _SENTENCES.search(ending)
@@ -148,8 +149,9 @@ def _headed(text: str, mention: Mention) -> bool:
 
 
 def _other_option(rule: AnswerRule, text: str, mentions: Sequence[Mention]) -> str:
-    """Returns a reason if the text that states the answer begins with something that is none of the labels, such as (G)
-    or "neutral"; otherwise "". `mentions` are the labels found in the text."""
+    """Returns a reason why no label counts if the text that states the answer begins with something else, such as (G)
+    or "neutral": "states (G), which is none of the labels". Otherwise returns "". `mentions` are the labels found in
+    the text."""
     first = mentions[0].start if mentions else len(text)
     if all(len(label) == 1 for label in rule.labels):
         match = _OTHER_OPTION.match(text) or _LONE_OPTION.match(text)
@@ -171,9 +173,9 @@ def _numeric(labels: Sequence[str]) -> bool:
 
 
 def _marks(labels: Sequence[str], text: str, language: str) -> tuple[str, list[Mention]]:
-    """For labels that are whole numbers, returns (the text in plain notation, a Mention of every number in it). "4",
-    "four stars" and, if 5 is the highest label, "4/5" mention the label 4; for 3.5 the Mention's `label` is "3.5",
-    which is not among the labels."""
+    """Finds the numbers in a text, for labels that are whole numbers. Returns (the text in plain notation, a Mention of
+    each number). "4", "four stars" and, if 5 is the highest label, "4/5" are mentions of the label 4. A number that is
+    no label, such as 3.5, is a Mention too: its `label` is "3.5"."""
     highest = re.escape(max(labels, key=int).strip())
     text = re.sub(
         rf"(?<![\d.,/])(\d{{1,3}})\s*(?:/|out of|von|sur|／)\s*{highest}(?![\d.,/]*\d)", r"\1 ", plain(text[-LONGEST:])

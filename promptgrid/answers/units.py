@@ -113,8 +113,8 @@ def find_unit(text: str) -> Unit | None:
 
 
 def unit_at_start(text: str) -> tuple[Unit, str] | None:
-    """Returns (the unit at the start of the text, the text after it); None if the text begins with no known unit. The
-    text is what follows a number; a unit has one or two words."""
+    """Returns (the unit at the start of the text, the text after it); None if the text begins with no known unit.
+    `text` is what follows a number. A unit has one or two words."""
     match = _WORDS.match(text[:_LONGEST])
     if match is None:
         return None

@@ -36,11 +36,11 @@ class _Reply:
 
 @dataclass(frozen=True)
 class Arena:
-    """A run's replies as pairs to judge. A pair is one case and two variants (columns of the comparison) that answered
-    it.
+    """A run's replies as pairs to judge. A pair is one case and two variants (columns of the comparison) that both have
+    replies to it.
 
-    `possible` is the number of pairs to judge; `identical` is the number of pairs left out because all their texts are
-    the same. `seed` decides which samples of a pair are shown, and on which sides.
+    `possible` is the number of pairs to judge; `identical` is the number of further pairs, left out because the replies
+    of both variants have the same text. `seed` decides which samples of a pair are shown, and on which sides.
     """
 
     variants: Sequence[Variant]

@@ -53,8 +53,8 @@ class Standings:
     ranked         best first
     won, tied      `won[i][j]` is the number of votes for variant i against variant j, `tied[i][j]` that of ties between
                    them, both by index in the arena
-    regularised    whether each variant was given half a win and half a loss, because one won or lost every vote or
-               because some never met
+    regularised    whether half a win and half a loss was added for each variant: the ranking is not defined without
+               them if a variant won or lost every vote, or if groups of variants were never compared
     bias           whether the votes of people prefer one side of the screen (models: see OrderBias)
     votes, pairs   the number of votes in the ranking, ties included, and of the pairs of replies that they judge
     skipped, stale    the number of skips, and of votes on replies that no longer exist; neither are in `votes`

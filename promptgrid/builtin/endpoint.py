@@ -48,7 +48,7 @@ class BuiltinEndpoint:
         return weights.identity()
 
     async def prepare(self) -> None:
-        """Does nothing: the server's abilities are constants of this class."""
+        """Does nothing: `concurrency` and `max_n` are constants of this class."""
 
     def wire(self, request: Request) -> dict[str, Any]:
         return self._adapter.wire(_repeatable(request))
@@ -74,8 +74,9 @@ class BuiltinEndpoint:
     async def count_tokens(
         self, model: str, messages: Sequence[Message], api: Api = "chat", tools: Sequence[Any] = ()
     ) -> int | None:
-        """Returns the number of the prompt's tokens, without waiting for the request in flight; None if the server
-        cannot count them. Starts the server if necessary. Raises EndpointError."""
+        """Returns the number of tokens of a prompt (its messages and tools, as a request to `api` sends them), without
+        waiting for the request in flight; None if the server cannot count them. Starts the server if necessary. Raises
+        EndpointError."""
         adapter = await self._connected(model)
         async with _crash_named():
             return await adapter.count_tokens(model, messages, api, tools)
@@ -178,8 +179,8 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 @asynccontextmanager
 async def _crash_named() -> AsyncIterator[None]:
-    """If the block raises an EndpointError because the server's process has ended, raises one that says so in its
-    place."""
+    """If the block raises an EndpointError for a failed connection or a bad reply, and the server's process has ended,
+    raises an EndpointError that says so instead. Any other error stays as it is."""
     try:
         yield
     except EndpointError as error:

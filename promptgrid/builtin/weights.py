@@ -74,8 +74,8 @@ def require() -> Path:
 
 
 def names() -> tuple[str, ...]:
-    """Returns the names under which the built-in model can be chosen, as in `builtin/NAME`: first that of the file in
-    PROMPTGRID_BUILTIN_MODEL, if any, then `MODEL`, that of the downloaded weights."""
+    """Returns the names that may follow `builtin/` in a model's name: that of the file in PROMPTGRID_BUILTIN_MODEL
+    (without its ending), if any, then `MODEL`, which names the downloaded weights."""
     named = override()
     return (MODEL,) if named is None or named.stem == MODEL else (named.stem, MODEL)
 

@@ -21,11 +21,11 @@ from promptgrid.tokens import tools_of
 
 @dataclass(frozen=True)  # no slots: `request` is a cached property
 class Batch:
-    """Samples of one point of the grid (a call without its sample number) that one request asks for, by its parameter
-    `n`.
+    """Samples of one point of the grid, all with the same prompt, case, model and parameters; a single call asks for
+    all of them, by the parameter `n`.
 
-    `positions` are the positions of their cells in the run, in the same order. A call that no cell shows, such as a
-    judge's, has no `plan` and no positions. `attempts` counts earlier attempts for these samples.
+    `samples` are their numbers, `positions` the positions of their cells in the run, in the same order. A call that no
+    cell shows, such as a judge's, has no `plan` and no positions. `attempts` counts earlier attempts for these samples.
     """
 
     point: Point
@@ -44,7 +44,8 @@ class Batch:
 
     @property
     def parameters(self) -> Parameters:
-        """The sent parameters, which an endpoint may refuse; their seed is that of the point's first sample."""
+        """The parameters of the point's request, which an endpoint may refuse. Their seed is that of the point's first
+        sample; `request` has the seed of this batch."""
         return self.point.request.parameters
 
     @cached_property
@@ -100,8 +101,8 @@ class Batch:
         ]
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
-        """Returns a list with one batch to send next: the samples that got no reply, which are all but the first
-        `answered`. The list is empty if every sample got one. `attempts` counts the attempts made so far."""
+        """Returns the samples that are still to be sent, all but the first `answered`, as a list of one batch; an empty
+        list if every sample got a reply. `attempts` is the number of attempts for them so far."""
         if answered >= len(self.samples):
             return []
         samples, positions = self.samples[answered:], self.positions[answered:]

@@ -187,7 +187,8 @@ class Call(Generic[P]):
         return JournalEntry(attempts=attempts, settled=self.reservation, retried=retried)
 
     def fail(self, error: EndpointError) -> None:
-        """Ends the call: its cells get the error and the status `failed`, `refused` or `too_long`."""
+        """Ends the call: its cells get the error and the status `refused` if the endpoint refused a parameter,
+        `too_long` if the prompt is too long, else `failed`."""
         if self.started:
             self.context.journal.write(self._failure(error, None))
         status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
@@ -234,9 +235,9 @@ class Call(Generic[P]):
         self._end_reservation()
 
     def _unreported(self, replies: Sequence[Reply], costs: Sequence[Cost]) -> list[Attempt]:
-        """Returns a list with one attempt, which adds the call's worst-case cost to what the run has spent: the
-        endpoint reported no token counts or impossible ones. The list is empty if the counts are usable, or if the
-        model is free and nothing was reserved."""
+        """Returns a list of one attempt with the most that the call may have cost, if the endpoint reported no token
+        counts or impossible ones: the run counts that cost as spent. Returns an empty list if the counts are usable, or
+        if the model is free and nothing was reserved."""
         if _known(costs) or (self.worst is None and self.facts.free):
             return []
         most = self.worst or self.payload.worst(self.facts)

@@ -140,8 +140,9 @@ class PaceWindow:
             self._recent.clear()
 
     def _record(self, refused: bool) -> None:
-        """Records whether a request was `refused`. If the share of refused requests is about the same after a halving
-        of the window as before, refusals come at random, not from the load: the window gets its former size back."""
+        """Records whether a request was `refused`. Some time after a halving of the window, compares the share of
+        refused requests with the share before it: if it has hardly fallen, refusals come at random, not from the load,
+        and the window gets its former size back."""
         self._recent.append(refused)
         share = sum(self._recent) / TRIED
         if self._share_before and (len(self._recent) == TRIED or share > AT_RANDOM):
@@ -212,9 +213,10 @@ class Pace:
         self._update(limits)  # the window may have grown; `leave` then admits more requests
 
     def refused(self, sent_at: float, limits: RateLimits | None, retry_after: float | None) -> None:
-        """Records that the endpoint refused a request (429, 503), with the rate limits in its headers. From the third
-        refusal in a row on (later where refusals come at random), all requests wait for the `retry_after` seconds that
-        the endpoint asks for; before, only the refused call waits."""
+        """Records that the endpoint refused (429, 503) the request sent at `sent_at` (the result of `enter`), with the
+        rate limits in its headers. From the third refusal in a row on (later where refusals come at random), all
+        requests wait for `retry_after`, the seconds that the endpoint asks for. At earlier refusals only the refused
+        call waits."""
         now = self._clock()
         self._refusals += 1
         self.window.refused(sent_at, now)

@@ -89,8 +89,8 @@ class Sender:
         return next((error for scope, error in self.stopped.items() if scope.holds(payload)), None)
 
     async def _remember(self, endpoint: Endpoint, payload: Batch | TextBatch, error: EndpointError) -> None:
-        """Notes an error to `payload` that later calls would meet as well, so that they are not sent. A refused
-        parameter is also recorded for later plans."""
+        """Records the error that a call with this payload got, if later calls would get it as well, so that they are
+        not sent. A refused parameter is also stored for later plans."""
         if error.stops_endpoint:
             # A wrong key or missing credit stops the whole endpoint; an unknown model stops only that model.
             model = payload.model if error.kind == "unknown_model" else ""

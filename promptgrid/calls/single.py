@@ -18,8 +18,8 @@ from promptgrid.tokens import context_limit, count_request, counter
 
 
 def try_point(plan: Plan) -> Point:
-    """Returns the first point of the plan, to be sent once. Raises PlanError if nothing can be sent (no cell, or a
-    prompt that is too long), PromptError for a broken template."""
+    """Returns the first point of the plan, for one call outside of any run. Raises PlanError if nothing can be sent (no
+    cell, or a prompt that is too long), PromptError for a broken template."""
     name, _ = connections.split_model(plan.models[0])
     point = next(grid.points(plan, {name: connections.connect(name)}, grid.decide(plan)), None)
     if point is None:
@@ -38,7 +38,7 @@ def try_point(plan: Plan) -> Point:
 
 async def stream_try(database: Database, point: Point) -> AsyncIterator[Delta]:
     """Sends the point's request once and yields the reply in pieces. The last piece holds the complete reply, which is
-    stored as a try: a reply of no run. Cancelling the task cancels the call."""
+    stored as a try: it belongs to no run. Cancelling the task cancels the call."""
     call = SingleCall(point.endpoint, point.model, point.request, point.key, point.variant.honoured)
     async with aclosing(stream_call(database, call)) as deltas:
         async for delta in deltas:

@@ -89,8 +89,8 @@ def _known(encoding: str) -> str:
 
 
 def _wide(data: bytes) -> str:
-    """Returns the name of the UTF-16 variant if every other byte of the data is mostly 0, as in UTF-16 text; otherwise
-    ""."""
+    """Returns "utf-16-le" or "utf-16-be" if the data looks like UTF-16 text: most of its bytes at odd or at even
+    indices are 0. Otherwise returns ""."""
     head = data[:2000]
     for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
         if len(zeros) > 2 and zeros.count(0) > 0.7 * len(zeros) and head.count(0) < 0.7 * len(head):

@@ -33,8 +33,8 @@ class _Line(NamedTuple):
 
 
 class _Unclosed(Exception):
-    """Raised for a quote at the index `at` that is never closed (`end` None), or that is closed before the index `end`
-    with more text behind it."""
+    """Raised for a cell with misplaced quotes that begins at the index `at`. `end` is the index behind its closing
+    quote, if more text follows that; None if the opening quote is never closed."""
 
     def __init__(self, at: int, end: int | None) -> None:
         self.at, self.end = at, end
@@ -137,8 +137,9 @@ def _line(text: str, at: int, delimiter: str) -> _Line:
 
 
 def _pasted_bare(match: re.Match[str]) -> bool:
-    """Tells whether the quotes around a matched cell, in a table separated by tabs, are part of its text: they enclose
-    a tab, and a spreadsheet never puts quotes around a cell with a tab."""
+    """Tells whether the quotes around a cell, in a table separated by tabs, are part of the text: they enclose a tab,
+    and a spreadsheet never puts quotes around a cell with a tab. `match` is a match of the pattern for a quoted cell.
+    """
     return "\t" in match[2]
 
 
@@ -196,8 +197,8 @@ def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -
 
 
 def _delimiter(text: str) -> str:
-    """Guesses the delimiter. A quoted first cell shows it behind its quotes; otherwise it is the one that splits most
-    rows into as many cells as the header."""
+    """Guesses the delimiter: the one behind the closing quote of a quoted first cell, otherwise the one that splits
+    most rows into as many cells as the header; _NO_DELIMITER for a table of one column."""
     quoted = _QUOTED_HEAD.match(text)
     if quoted and quoted[1] in (*_DELIMITERS, "\n", "\r", ""):
         return quoted[1] if quoted[1] in _DELIMITERS else _NO_DELIMITER

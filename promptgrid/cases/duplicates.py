@@ -57,8 +57,8 @@ class _Texts:
 
     @property
     def members(self) -> Hashes:
-        """The members of all columns, each changed by its column and the `kind`, so that two cases share a member only
-        if it is in the same column and their kinds are equal."""
+        """The members of all columns in one array. Each hash is combined with the index of its column and the `kind`,
+        so that two cases share a member only if it is in the same column and their kinds are equal."""
         salts = [np.uint64(_hash(f"{self.kind} {at}")) for at in range(len(self.columns))]
         salted = [members ^ salt for members, salt in zip(self.columns, salts, strict=True)]
         return np.concatenate(salted) if salted else np.empty(0, dtype=np.uint64)
@@ -135,9 +135,9 @@ def _near(texts: Sequence[_Texts], early: int) -> dict[int, int]:
 
 
 def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-    """Yields (index of a text, the numbers of its rarest members), by index: just as many members as are needed for any
-    two texts that are nearly the same to share one of them. Members that occur in one text only are left out. `sizes`
-    are the numbers of members of the texts."""
+    """Yields (index of a text, its rarest members, numbered), by index. These are so chosen that two texts that are
+    nearly the same share at least one of them, so only texts that share one need to be compared. Members that occur in
+    one text only are left out. `sizes` has the number of members of each text."""
     if not sum(sizes):
         return
     count = np.array(sizes)

@@ -61,8 +61,8 @@ def parted(
 
 
 def content_digest(case: Case, group: str = "") -> str:
-    """Returns a hash under which a case's part is stored: equal for cases with equal inputs, if they are grouped by the
-    same column."""
+    """Returns the hash under which a case's part is stored. It is equal for cases with equal inputs (see `content`) and
+    the same name of the column that they are grouped by, `group`."""
     return _hash(f"{group}\0{content(case)}").hexdigest()
 
 
@@ -98,7 +98,9 @@ def _room(counts: Counter[str], part: Part, above: int) -> bool:
 
 
 def _exponential(part: Part, text: str) -> float:
-    """Returns a pseudorandom number with an exponential distribution; the same part and text give the same number."""
+    """Returns a pseudorandom number with an exponential distribution; the same part and text give the same number.
+    `draw` prefers the part with the lowest number divided by its share: so each part is drawn according to its share.
+    """
     return -math.log((int.from_bytes(_hash(f"{part} {text}").digest()) + 1) / 2**64)
 
 

@@ -135,8 +135,9 @@ def cell_text(case: Case, column: str) -> str:
 
 
 def case_of(number: int, values: Mapping[str, Any], where: str) -> Case:
-    """Returns a case with the id `number` and the values of its columns, `expected` and `checks` among them; None means
-    no value. `where` names the row in errors. Raises CasesError for checks that cannot be used."""
+    """Returns a case made of the values of a row by column name, `expected` and `checks` among them; None means no
+    value. Its id is `number` as text; `where` names the row in errors. Raises CasesError for checks that cannot be
+    used."""
     inputs = {name: value for name, value in values.items() if value is not None}
     expected = inputs.pop(EXPECTED, None)
     text = "" if expected is None else value_text(expected)
@@ -231,8 +232,8 @@ def _refuse_duplicates(columns: Sequence[str], name: str, row: TableRow) -> None
 
 
 def _small_rows(raw: RawTable, name: str) -> list[tuple[int, TableRow]]:
-    """Returns the rows that a prompt can take, with their numbers as cases from 1. The others are named in a note.
-    Raises CasesError if no row is left."""
+    """Returns (number, row) of each row that a prompt can take; the numbers count all rows from 1. Rows that are too
+    large are named in a note. Raises CasesError if no row is left."""
     sizes = [
         sum(len(value_text(cell)) for cell in row.cells if isinstance(cell, (str, list, dict))) for row in raw.rows
     ]

@@ -67,10 +67,10 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
 def go_on(
     database: Database, conversation_id: str, parent: int | None, steps: Sequence[Step]
 ) -> tuple[int | None, tuple[Step, ...]]:
-    """Stores the turns of the steps, one after another behind the turn `parent`, up to the first step that asks for
-    replies.
+    """Stores the turns of the steps one after another, the first behind the turn with the id `parent`. Stops after the
+    first step that asks for replies, and adds an empty turn to hold them.
 
-    Returns (id of the new turn that will hold the replies, or None if no step asks; the steps after that one).
+    Returns (id of that empty turn, the steps not yet stored); (None, ()) if no step asks.
     """
     for number, step in enumerate(steps, 1):
         parent = conversations.add_turn(database, conversation_id, parent, step.role, step.text, part=step.part)

@@ -30,9 +30,9 @@ class ChatVariant:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a conversation: its variants, and how turns are cut from a full context window (`policy`).
-    `limit` is the most tokens of context, None for the model's own limit; `room` of them are reserved for the reply.
-    """
+    """The settings of a conversation: its variants, and how turns are cut from a full context window (`policy`, see
+    tokens.POLICY_WORDS). `limit` is the most tokens of context, None for the model's own limit; `room` of them are
+    reserved for the reply."""
 
     variants: tuple[ChatVariant, ...] = (ChatVariant(1),)
     policy: WindowPolicy = "keep-system"

@@ -80,8 +80,8 @@ def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, 
     later.
 
     The variant's system message replaces the conversation's first one, or comes first, with None as its id. Empty
-    turns, such as failed replies, are left out. In place of the part "history", the last user turn and all turns after
-    it have the part "question".
+    turns, such as failed replies, are left out. From the last user turn of the part "history" on, turns of that part
+    get the part "question" instead.
     """
     question = max((at for at, node in enumerate(nodes) if _asks(node)), default=len(nodes))
     system = next((node.id for node in nodes if node.role == "system"), None)

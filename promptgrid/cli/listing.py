@@ -12,7 +12,7 @@ _WIDEST = 100  # characters of a cell without wrapping
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:
-    """Prints a table to stdout, under `title` on a terminal. Columns that are empty in every row are left out."""
+    """Prints a table to stdout, under its title if it has one. Columns that are empty in every row are left out."""
     used = [i for i in range(len(header)) if any(row[i] for row in rows)]
     names = [header[i] for i in used]
     cells = [[" ".join(printable(row[i]).split()) for i in used] for row in rows]

@@ -51,8 +51,8 @@ def tokens(file: BinaryIO, model: str | None, by_line: bool, as_json: bool) -> N
 
 
 def _start(ref: str) -> None:
-    """Starts the built-in model if `ref` (ENDPOINT/MODEL or an encoding) names it and its weights are present: only the
-    running model counts exactly."""
+    """Starts the built-in model if `ref` names it and its weights are present: only the running model counts exactly.
+    `ref` is ENDPOINT/MODEL, or the name of an encoding, for which nothing is started."""
     from promptgrid import builtin
     from promptgrid.connections import BUILTIN, split_model
     from promptgrid.tokens import ENCODINGS

@@ -252,8 +252,8 @@ def read(run_id: str, columns: RunColumns) -> Facts:
 
 
 def _lot(rows: Sequence[tuple[Any, ...]], variants: dict[tuple[Any, ...], int]) -> dict[str, NDArray[Any]]:
-    """Returns some rows of the database as arrays by column name. `variants` maps the values that make up a variant to
-    its number; new variants are added to it."""
+    """Returns these rows of the database, a part of the run's cells, as arrays by column name. `variants` maps the
+    values that make up a variant to its number; new variants are added to it."""
     column = list(zip(*rows, strict=True)) or [()] * len(_AT)
     keys = zip(*(column[_AT[name]] for name in _VARIANT_COLUMNS), strict=True)
     ballots, replies = column[_AT["ballot"]], column[_AT["id"]]

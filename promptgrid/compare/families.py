@@ -41,8 +41,9 @@ def of_two_runs(a: Floats, b: Floats, *, look: int = 1, families: int = 1) -> li
     last that of all variants together; None where no case is scored in both runs.
 
     For all variants together, the score of a case is the mean over the variants that are scored in both runs; if only
-    one variant is, its comparison stands for all. One correction covers the comparisons with `families` runs, if B is
-    compared with several for one verdict. `look` is how often the runs were compared so far, this time included.
+    one variant is, its comparison stands for all. `families` is the number of runs that B is compared with for one
+    verdict: p-values are corrected for it, and for the number of comparisons here. `look` is how often the runs were
+    compared so far, this time included.
     """
     both = ~np.isnan(a) & ~np.isnan(b)
     scored = [at for at, of_variant in enumerate(both) if of_variant.any()]

@@ -61,9 +61,9 @@ class Layout:
     cells, starts    indices of cells in Facts, sorted by row and column: the place p = `row * len(columns) + column`
                      has the cells `cells[starts[p]:starts[p + 1]]`
     row_keys         rows × `row_axes`: the values of each row, as indices in `Facts.values`
-    units            figures as in `places`, but with a row for each unit: one case within a row of the table. If rows
-                     or columns are cases, each row is one unit, and `units` is `places`
-    row_of, case_of  the row and the case of each unit; the case is -1 where columns are cases
+    units            the figures of each unit in each column; a unit is one case within a row of the table. If rows or
+                     columns are cases, each row is one unit, and `units` is `places`
+    row_of, case_of  for each unit, the index of its row and of its case; the case is -1 where columns are cases
     """
 
     facts: Facts
@@ -182,8 +182,8 @@ def _selected(facts: Facts, only: Mapping[Axis, Sequence[str]]) -> Longs:
 
 
 def _compressed(facts: Facts, axes: Sequence[Axis], cells: Longs) -> tuple[list[Axis], Ints, Ints]:
-    """Returns (the axes in their order, the combinations of their values that occur among these cells, the number of
-    each cell's combination). A combination is a line of indices in `Facts.values`, one per axis."""
+    """Returns (the axes in their order, keys, numbers). `keys` has a line for each combination of values that occurs
+    among these cells: their indices in `Facts.values`, one per axis. `numbers` has the line of each cell."""
     ordered = [axis for axis in IN_ORDER if axis in axes]
     key = np.zeros(len(cells), dtype=np.int64)
     sizes = [max(1, len(facts.values[axis])) for axis in ordered]

@@ -39,8 +39,8 @@ def matched(a: Mapping[Hashable, int], b: Mapping[Hashable, int]) -> Ints:
 
 
 def distinct(a: Layout, b: Layout, cases: Ints) -> Ints:
-    """Returns the indices, in the array `cases` of `matched` pairs, of the pairs that statistics count: of cases that
-    are copies of each other only the first (see Facts.firsts)."""
+    """Returns the indices of the pairs that count in statistics: of pairs whose cases are copies of each other in both
+    runs (see Facts.firsts), only the first. `cases` is the array of pairs that `matched` returns."""
     pairs = []
     for layout, rows in ((a, cases[:, 0]), (b, cases[:, 1])):
         case_of, firsts = np.append(layout.case_of, -1), np.append(layout.facts.firsts, -1)

@@ -158,8 +158,8 @@ def _cases(database: Database, comparison: ComparisonRows, rows: Sequence[int]) 
 
 
 class _Drafts:
-    """The figures of these rows (indices in the layout), taken from the arrays all at once, which is faster; `entries`
-    adds the texts when they have been read."""
+    """The entries of some rows (indices in the layout) without their texts. The figures are read from the arrays for
+    all rows at once, which is faster; `entries` adds the texts, which the caller reads from the database."""
 
     def __init__(self, comparison: ComparisonRows, rows: Sequence[int]) -> None:
         self._comparison, self._layout, self._rows = comparison, comparison.layout, rows

@@ -130,8 +130,8 @@ def _rows_with(layout: Layout, cells: Bools, columns: Sequence[int] | None = Non
 
 
 def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilter, Bools]:
-    """Returns, for each value of `Filter.show` (such as "differ"), a flag for each row: whether the row passes that
-    filter."""
+    """Returns a flag per row for each value of `Filter.show`, such as "differ": whether the row passes when that value
+    is selected. Of the view's other filters, only `Filter.column` is applied."""
     units, some = layout.units, _columns_asked(layout, columns, view.filter.column)
     by_unit: dict[ShowFilter, Bools] = {
         "all": np.ones(len(layout.row_of), dtype=np.bool_),
@@ -146,10 +146,10 @@ def _flags(layout: Layout, columns: Sequence[int], view: View) -> dict[ShowFilte
 
 
 def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bools:
-    """Tells for each unit (one case within a row) whether the shown `columns` have different voted answers.
+    """Tells for each unit (one case within a row) whether the shown columns (`columns`) have different voted answers.
 
-    `some` are the columns that the filter applies to. If that is a single one, its answer must differ from another
-    column's; if only one column is shown, its own replies must differ.
+    `some` are those of them that the filter applies to: one or all. If it is one of several, its answer must differ
+    from that of another column. If only one column is shown, its own replies must have different answers.
     """
     units = layout.units
     if "case" in layout.column_axes:

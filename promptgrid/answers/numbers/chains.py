@@ -42,8 +42,8 @@ _FEET = re.compile(r"\s?['′]\s?")
 
 
 def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
-    """Yields every numeral of the text. `tokens` are its single numerals in order; those that belong together, such as
-    3 and 8 in 3:8, are yielded as one."""
+    """Yields the numerals of a text in plain notation. `tokens` are its single numerals in order; those that belong
+    together, such as 3 and 8 in 3:8, are yielded as one."""
     chain: list[Numeral] = []
     joins: list[str] = []
     for token in tokens:
@@ -59,8 +59,8 @@ def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:
 
 
 def _join(first: Numeral, second: Numeral, text: str) -> str:
-    """Returns how two numerals belong together by the text between them, such as "ratio", "range", "list" or "measure";
-    "" if they are separate."""
+    """Returns how the text between two successive numerals joins them: a kind of `_JOINS`, such as "ratio" or "list",
+    or "measure"; "" if they are separate. `text` is the whole text, in plain notation."""
     gap = text[first.end : second.start]
     if len(gap) > _LONGEST_GAP:
         return ""
@@ -73,9 +73,9 @@ def _join(first: Numeral, second: Numeral, text: str) -> str:
 
 
 def _holds(kind: str, second: Numeral, text: str) -> bool:
-    """Tells whether two numerals are joined as the text between them suggests (`kind`). A comma joins a "list" only if
-    the list ends or goes on behind `second`, the later numeral: "In 2020, 15 people came" is no list. Every other kind
-    of join holds."""
+    """Tells whether two numerals are really joined, given the kind of join (see `_JOINS`) that the text between them
+    suggests. A "list" holds only if it ends or goes on behind `second`, the later numeral: "In 2020, 15 people came" is
+    no list. Every other kind holds. `text` is the whole text, in plain notation."""
     return kind != "list" or bool(_ENDS.match(text, second.end)) or text[second.end : second.end + 1] == ","
 
 

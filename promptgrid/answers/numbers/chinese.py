@@ -82,10 +82,10 @@ def _whole(written: str) -> int | None:
 
 
 def _with_rest(written: str, total: int, digit: int) -> int | None:
-    """Returns the value of the Chinese number `written`: `total`, the value without its last `digit` (-1: it ends in no
-    digit), plus that digit. None for a number that is not well formed.
+    """Returns the value of the Chinese number `written`. `total` is the value of all of it but a `digit` in last place
+    (-1: its last character is no digit, so `total` is the value). None if a longer number ends in 0.
 
-    The character before the digit decides its value: in 三百五 it is 50, in 三百零五 it is 5.
+    The character before the digit decides what the digit adds: 5 in 三百五 adds 50, in 三百零五 it adds 5.
     """
     if digit <= 0:
         return total if digit < 0 or len(written) == 1 else None

@@ -93,9 +93,9 @@ def _one_mark(written: str, mark: str, language: str) -> Fraction | str:
 
 
 def _many_marks(written: str, marks: str) -> Fraction | str:
-    """Returns the value of digits with two or more separators: groups such as 1,234,567, perhaps with another mark
-    before the decimals. `marks` are the separators in their order. Otherwise returns the reason why the digits have no
-    value."""
+    """Returns the value of digits with two or more marks between them, or the reason why they have none. A last point
+    or comma that occurs only once stands before decimals; the other marks must be equal and separate groups, as in
+    1,234,567 or 1.234.567,8. `marks` are all marks of the number in their order."""
     last = marks[-1]
     whole, decimals = written, ""
     if last in ".," and marks.count(last) == 1:
@@ -108,11 +108,11 @@ def _many_marks(written: str, marks: str) -> Fraction | str:
 
 
 def _groups(pieces: list[str], mark: str, *, last: bool) -> bool:
-    """Tells whether these pieces of a number, cut at each `mark`, are valid groups of digits: of three, of four, or
-    (Indian) of two with three at the end.
+    """Tells whether `pieces`, a number cut at each `mark`, are valid groups of digits: of three, of four, or (Indian)
+    of two with three at the end. The first group may be shorter.
 
-    The first group may be shorter. Groups of four and Indian ones need a comma as mark, and two marks or more. `last`:
-    decimals follow these groups, which then need only one mark.
+    Only commas separate groups of four and Indian ones, and there must be two or more; a single comma will do for
+    groups of four if decimals follow (`last`).
     """
     first, *middle, end = pieces
     if first.startswith("0") or not first:

@@ -62,11 +62,12 @@ def aside(numerals: list[Numeral], text: str) -> list[Numeral]:
 
 
 def settled(numerals: Sequence[Numeral], text: str, stop: int, *, strict: bool = False) -> Numeral:
-    """Returns the last of the numerals found in a sentence that ends at the index `stop`. It is returned as unclear if
-    the text is cut off, or if it may only describe another of the numerals (see `_doubt`).
+    """Returns the last of `numerals`, those of one sentence of `text`, which ends at the index `stop`. Returns it as
+    unclear if the expression that it stands in is cut off, or if it may only describe another of the numerals (see
+    `_doubt`).
 
-    With `strict`, a second numeral makes it unclear, unless one of the two is a circumstance ("in 3 weeks") or words
-    between them draw a conclusion ("so 3 are left").
+    With `strict`, a second numeral makes it unclear, except where one of the two only tells when or for what ("in 3
+    weeks") or words between them draw a conclusion ("so 3 are left").
     """
     last = numerals[-1]
     why = _cut(last, text, stop) or (_doubt(numerals, text, strict) if len(numerals) > 1 else "")

@@ -35,7 +35,8 @@ _PERCENT = (
 
 @dataclass(frozen=True, slots=True)
 class Magnitude:
-    """The word or sign behind digits, up to `end`: it multiplies them by `factor` or makes them a percentage."""
+    """The word or sign behind digits, such as "million" or "%": it multiplies them by `factor`, or makes them a
+    percentage (`percent`). `end` is the index behind it."""
 
     factor: Fraction
     percent: bool

@@ -25,7 +25,8 @@ _EMPHASIS = re.compile(r"\*\*|__(?=\S)|(?<=\S)__|(?<![\w*])\*(?=[\d$€£¥-])|(
 
 
 def plain(text: str) -> str:
-    """Returns the text in plain notation. Decimal digits of every script become ASCII digits. Never raises."""
+    """Returns the text in plain notation: digits and signs in ASCII, without LaTeX, HTML tags and Markdown emphasis. m²
+    becomes m^2, ⅗ becomes 3/5. Never raises."""
     if not text.isascii():
         text = _ascii_digits(text)
     if "\\" in text or "{" in text:

@@ -67,9 +67,14 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 class Before(NamedTuple):
-    """The text directly before digits: where it starts, whether it makes the number negative, whether it is a currency
-    (`money`), whether the digits belong to a name (CO2, GPT-4, m^2). `why` says why the number is not understood, or is
-    empty."""
+    """The text directly before digits.
+
+    start      the index where it begins
+    negative   it makes the number negative
+    money      it is a currency
+    name       the digits belong to a name (CO2, GPT-4, m^2)
+    why        why the number is not understood; "" if it is
+    """
 
     start: int
     negative: bool
