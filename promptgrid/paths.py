@@ -55,8 +55,8 @@ def _decoded(data: bytes) -> str:
 def _parsed(text: str) -> dict[str, str]:
     """Returns the variables of a `.env` file. `${NAME}` in a value stands for the value of NAME in a line above it.
 
-    It never stands for a variable of the process, whose keys would then go to the addresses in the file. Cached,
-    because parsing is slow and `environment` is called often.
+    `${NAME}` never stands for a variable of the process: a `.env` could otherwise put the process's keys into
+    addresses. Cached, because parsing is slow and `environment` is called often.
     """
     from dotenv import dotenv_values
     from dotenv.variables import parse_variables

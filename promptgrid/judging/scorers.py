@@ -62,8 +62,9 @@ def judge_prompt(database: Database, spec: CheckSpec) -> Prompt:
 
 
 def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
-    """Returns the model of the check, with the tokens that it takes per reply, for the preflight of a run whose replies
-    do not exist yet."""
+    """Returns the model of the check, for the preflight of a run whose replies do not exist yet: of a judge with the
+    tokens of its prompt and of its longest verdict, of an embedding model with the number of texts that a call
+    takes."""
     if spec.kind == "similarity":
         return ModelCheck(spec.model, model_facts(spec.model), texts_a_call=TEXTS_A_CALL)
     prompt = judge_prompt(database, spec)
@@ -75,8 +76,9 @@ def model_check(database: Database, spec: CheckSpec) -> ModelCheck:
 
 
 def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Callable[[int], None]) -> Scorer:
-    """Returns the scorer of the check `spec`. Scorers that run code or call a judge call `on_done` with the number of
-    replies scored since its last call.
+    """Returns the scorer of the check `spec` for replies to the prompts of the `plan`. Scorers that run code or call a
+    judge call `on_done` with the number of replies scored since its last call; a judge or an embedding model is called
+    with the limits in `judging`.
 
     Raises PlanError for an endpoint that is not configured.
     """
@@ -91,8 +93,8 @@ def scorer(judging: JudgingContext, plan: Plan, spec: CheckSpec, *, on_done: Cal
 
 
 def own_scores(plan: Plan, replies: Sequence[Answered]) -> list[CellScore]:
-    """Returns the scores of the replies by the checks that the table of cases gives to individual cases. These checks
-    score in addition to the checks of the run."""
+    """Returns the scores of the replies to prompts of the `plan`, by the checks that the table of cases gives to
+    individual cases. These checks score in addition to the checks of the run."""
     prompts = prompts_of(plan)
     return [_plain_score(check, prompts, reply) for reply in replies for check in reply.own]
 

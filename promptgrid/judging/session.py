@@ -42,7 +42,7 @@ class JudgingSession:
 
     kind      "check" (scores replies) or "pairs" (compares two replies)
     since     judges' replies with a greater id are reused; 0: all of them
-    before    what the run had spent when the session began; `budget` limits what is spent after that
+    before    what the run had spent when the session began; `budget` ("2.50usd", "": none) limits what is spent later
     """
 
     run_id: str
@@ -80,8 +80,8 @@ class JudgingSession:
 
 
 def unfinished(run_id: str, kind: str) -> JudgingSession | None:
-    """Returns the session of that kind whose file still exists: it is in progress, or was stopped before its end. None
-    when there is none."""
+    """Returns the session of that kind ("check" or "pairs") whose file still exists: it is in progress, or was stopped
+    before its end. None when there is none."""
     try:
         body = json.loads(_path(run_id, kind).read_text(encoding="utf-8"))
         return JudgingSession(**{**body, "before": Cost(**body["before"])})
@@ -90,7 +90,7 @@ def unfinished(run_id: str, kind: str) -> JudgingSession | None:
 
 
 def forget(run_id: str, kind: str) -> None:
-    """Deletes the file of the run's stopped session of this kind, so that it cannot be resumed."""
+    """Deletes the file of the run's stopped session of this kind ("check" or "pairs"), so that it cannot be resumed."""
     _path(run_id, kind).unlink(missing_ok=True)
 
 
@@ -111,8 +111,8 @@ def in_progress(run_id: str) -> bool:
 
 @asynccontextmanager
 async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) -> AsyncIterator[None]:
-    """Holds the session lock while the judges of a run in progress work. First waits until the lock is free. While it
-    waits, `until` is called repeatedly; once it returns true, the block runs without the lock."""
+    """Holds the session lock of the run while the block runs: there, the judges of a run in progress work. Waits until
+    the lock is free. Before each try it calls `until`; once `until` returns true, the block runs without the lock."""
     own = lock(run_id)
     while not until():
         with suppress(Timeout):
@@ -130,8 +130,9 @@ async def turn(database: Database, run_id: str, *, until: Callable[[], bool]) ->
 def start(
     database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, budget: str, fresh: bool
 ) -> Iterator[JudgingSession]:
-    """Starts a session, or resumes an unfinished one of the same kind with the same work. Its file is removed when the
-    block ends without an error. With `fresh`, a new session reuses no earlier replies of judges.
+    """Starts a session of the kind "check" or "pairs", or resumes an unfinished one of the same kind with the same
+    work. The session's file is removed when the block ends without an error. With `fresh`, a new session reuses no
+    earlier replies of judges.
 
     Raises PlanError if a session of the run is in progress or the budget cannot be read, StoreError if the run is
     removed meanwhile.
@@ -159,9 +160,9 @@ def start(
 
 
 def since(database: Database, run_id: str, kind: str, work: Mapping[str, Any], *, fresh: bool) -> int:
-    """Returns the `since` of a session that starts now: stored replies of judges with a greater id are reused. It is
-    that of the unfinished session of this kind with the same work if there is one; else, with `fresh`, the id of the
-    newest stored reply (none is reused), otherwise 0 (all are)."""
+    """Returns the reply id after which a session that starts now reuses judges' stored replies: the `since` of the
+    unfinished session of this kind ("check" or "pairs") with the same work if there is one; else, with `fresh`, the id
+    of the newest stored reply (none is reused), otherwise 0 (all are)."""
     before = unfinished(run_id, kind)
     if before is not None and before.work == work:
         return before.since

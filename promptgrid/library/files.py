@@ -118,7 +118,7 @@ def text_of(data: bytes, path: Path) -> str:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Writes the file atomically and creates its folder. Raises LibraryError."""
+    """Writes the file atomically and creates its folder. Raises LibraryError if the system does not allow it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write(path, data, shared=True)

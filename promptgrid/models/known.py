@@ -96,8 +96,8 @@ class ModelFacts:
 
 
 def other_token_parameter(refusal: Refusal) -> str:
-    """If the server refused one of `max_completion_tokens` and `max_tokens` and its sentence names the other: the
-    name of the other; else ""."""
+    """The other of `max_completion_tokens` and `max_tokens`, if the server refused one of them and its sentence names
+    the other; else ""."""
     if refusal.parameter not in TOKEN_PARAMETERS:
         return ""
     (other,) = (name for name in TOKEN_PARAMETERS if name != refusal.parameter)

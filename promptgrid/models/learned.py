@@ -86,8 +86,9 @@ class Refusal:
         return bool(_NOT_TAKEN.search(self.reason)) and not _OTHER_VALUES.search(self.reason)
 
     def _quotes_its_word(self) -> bool:
-        """Whether the refused value is a word, such as 'none', that the server's sentence has in quotation marks: then
-        only that word is refused. False for numbers: servers quote them whether they refuse one value or all."""
+        """Whether the refused value is a word, such as 'none', and the server's sentence has this word in quotation
+        marks: then only that word is refused. False for numbers: servers quote them whether they refuse one value or
+        all."""
         return isinstance(self.value, str) and bool(re.search(rf"['\"`]{re.escape(self.value)}['\"`]", self.reason))
 
 
@@ -152,8 +153,8 @@ def _plain(value: object) -> ParameterValue:
 
 
 def _sentence(text: str, parameter: str, model: str) -> str:
-    """Returns the server's `text` as one line, without the words that Promptgrid itself has put before it in the
-    EndpointError."""
+    """Returns the server's sentence as one line. `text` may be an EndpointError's message, in which Promptgrid's own
+    words `refuses PARAMETER for 'MODEL': ` precede the sentence; they are removed."""
     text = text.rpartition(f"refuses {parameter} for {model!r}: ")[2]
     return one_line(text, SENTENCE_LIMIT)
 

@@ -54,7 +54,8 @@ def _overruled(refusal: Refusal, users: tables.FactsTable) -> bool:
 
 
 def _after_refusals(fields: dict[str, Any], refusals: Iterable[Refusal]) -> dict[str, Any]:
-    """Returns the facts as changed by the refusals, which must be in order of time, oldest first."""
+    """Returns the facts (`fields`: values by field name of ModelFacts) as changed by the refusals, which must be in
+    order of time, oldest first."""
     fields = dict(fields)
     for refusal in refusals:
         name = refusal.parameter

@@ -40,8 +40,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Fate:
-    """What becomes of one planned parameter: the `value` that is sent (None: not sent), and its entries `honoured` and
-    `note` in `Sent`."""
+    """What becomes of one planned parameter: the `value` that is sent (None: not sent), what `Sent.honoured` says of
+    it, and its `note` in `Sent.notes` ("": none)."""
 
     value: Any = None
     honoured: bool | None = None
@@ -116,8 +116,8 @@ def _sampling(
 
 
 def _reasons(facts: ModelFacts, effort: str | None) -> str:
-    """For a parameter that the model takes only without reasoning: returns why it cannot be sent at the reasoning
-    effort `effort` (None: the model's default effort). At the effort "none" that is "" unless the model refuses this
+    """Returns why a parameter that the model takes only without reasoning cannot be sent at the reasoning effort
+    `effort` (None: the model's default effort). Returns "" at the effort "none", unless the model refuses that
     effort."""
     effort = effort or facts.default_effort
     if effort == "none":

@@ -41,8 +41,8 @@ class ModelClient:
         self.facts = connections.model_facts(self.model_ref)
 
     def request(self, text: str, api: Api, parameters: Parameters, *, logprobs: int | None = None) -> Request:
-        """Returns a request with this text as a user message, without parameters that the model is known to refuse.
-        `logprobs` is the number of likeliest tokens that the reply shall list (None: none)."""
+        """Returns a request in the protocol `api` with this text as a user message, without parameters that the model
+        is known to refuse. `logprobs` is the number of likeliest tokens that the reply shall list (None: none)."""
         sendable = sent(self.facts, parameters).parameters
         messages = (Message("user", text),)
         return Request(self.model, messages, api, sendable, self.facts.token_parameter, logprobs=logprobs)
@@ -54,8 +54,8 @@ class ModelClient:
         return "completion" if self.endpoint.takes_tokens else _apis.get((self.endpoint.identity, self.model))
 
     async def ask(self, request: Request, kind: str = "look") -> list[Reply]:
-        """Sends one request, stores the replies under `kind` and returns them. Raises EndpointError; a parameter that
-        the endpoint refuses is remembered for later requests."""
+        """Sends one request, stores the replies under `kind` ("look" for one token, "try" for a text) and returns them.
+        Raises EndpointError; a parameter that the endpoint refuses is remembered for later requests."""
         try:
             replies = await self.endpoint.complete(request)
         except EndpointError as error:

@@ -52,7 +52,7 @@ async def _request(
 
 async def _batches(client: ModelClient, request: Request, count: int, kind: str) -> AsyncIterator[list[Any]]:
     """Sends the request until it has brought `count` replies, and yields the replies of each call. Each call asks for
-    as many replies as the endpoint allows. `kind` is that of the stored replies."""
+    as many replies as the endpoint allows. The replies are stored under `kind`, "look" or "try"."""
     missing = count
     while missing:
         replies = await client.ask(replace(request, n=min(missing, client.endpoint.max_n)), kind)

@@ -85,8 +85,8 @@ def budget() -> Iterator[None]:
 
 
 def spend(chars: int) -> None:
-    """Counts one step and the `chars` characters that it produced in the open budget. Raises TemplateLimit if the
-    steps, the characters or the time are used up."""
+    """Charges one step and `chars`, the number of characters that it produced, to the open budget. Raises TemplateLimit
+    if the steps, the characters or the time are used up."""
     purse = _budget.get()
     purse.steps += 1
     purse.chars += chars

@@ -12,9 +12,9 @@ _SINGLE = re.compile(r"(?<![{%#\\$])\{ *([^\W\d]\w*) *\}(?!\})")
 
 
 def single_braces(messages: Sequence[Message], known: Iterable[str]) -> list[str]:
-    """Returns the names in single braces that are probably variables and never stand in double braces: those that are
-    `known`, such as columns of cases. If none of them is known and the messages use no variable, returns all names in
-    single braces. Raises PromptError for broken Jinja."""
+    """Returns the names in single braces that are probably variables, because they are `known` (such as columns of
+    cases) and the messages never use them in double braces. If none is known and the messages use no variable, returns
+    all names in single braces. Raises PromptError for broken Jinja."""
     used = {variable.name for variable in variables(messages)}
     names = dict.fromkeys(match[1] for message in messages for match in _SINGLE.finditer(message.text))
     single = [name for name in names if name not in used]

@@ -57,8 +57,8 @@ def expanded(
 
 
 def unread_roles(text: str) -> bool:
-    """Tells whether the template prints a role, such as `{{ turn.role }}:`, in a form that makes no message. The model
-    would see the role as text."""
+    """Tells whether a line of the template prints a role, such as `{{ turn.role }}:`, outside of the loop that
+    `expanded` turns into messages. The model would see the role as text."""
     return _ROLE_LINE.search(_LOOP.sub("", text)) is not None
 
 

@@ -62,7 +62,7 @@ class Input:
 @dataclass(frozen=True, slots=True)
 class AnswerRule:
     """How the answer is read out of a reply. `kind` names the method: label uses the field `labels`, json uses
-    `schema`, regex uses `pattern`.
+    `schema`, regex uses `pattern`; text and number use none of the three.
 
     synonyms   label -> other words for it, in a reply and in the expected cell
     options    the case's column that holds the texts of the options (multiple choice)
@@ -113,8 +113,8 @@ class Prompt:
 
     @cached_property
     def version(self) -> str:
-        """Returns 12 hex digits of a hash over everything that affects what is sent or how it is read; name,
-        description and tags do not count."""
+        """Returns 12 hex digits of a hash over everything that affects what is sent or how the answer is read from a
+        reply; name, description and tags do not count."""
         content = {
             "messages": [[m.role, m.text] for m in self.messages],
             "examples": [[dict(e.inputs), e.answer, e.reasoning] for e in self.examples],
@@ -144,8 +144,8 @@ class Prompt:
 
 
 def _default(value: Any) -> Any:
-    """Returns the default in the form that enters a version's hash: numbers and booleans as texts. So versions stay as
-    they were when all values were texts."""
+    """Returns an input's default in the form that enters the hash of a prompt's version: numbers and booleans as texts,
+    because defaults were texts when the first versions were stored, and their hashes must not change."""
     return value_text(value) if isinstance(value, (bool, int, float)) else value
 
 

@@ -30,7 +30,7 @@ class FileForm:
 
     first     the file is of prompty 0.1: `model.parameters`, `type`, `sample`
     template  the file has a `template` field; without one, none is added
-    outputs   the file has `outputs`; even the default answer rule is then written, else one is read from `outputs`
+    outputs   the file has `outputs`: the answer rule is always written, else it would be read from `outputs`
     inputs    the names under `inputs`; other inputs stand only in the sample
     """
 

@@ -146,9 +146,10 @@ def _api(model: Mapping[str, Field]) -> Api:
 
 
 def _outputs(top: Mapping[str, Field], parameters: Parameters, notes: list[str]) -> AnswerRule:
-    """Returns the answer rule of kind json with the schema in `outputs`; a rule for text if the file has no usable
-    `outputs`. In a file of prompty 0.1, `outputs` are usable only if the response format in `parameters` is JSON. Adds
-    a sentence to `notes` if this is not so, or if no response format is set, since the schema is then not sent."""
+    """Returns the answer rule of kind json with the schema in `outputs`; a rule for text if `outputs` is missing or has
+    no entries. In a file of prompty 0.1 `outputs` are read only if the response format in `parameters` is JSON:
+    otherwise a sentence is added to `notes`, and the rule is for text. Adds another sentence if no response format is
+    set, since the schema is then not sent."""
     outputs = top.get("outputs")
     if outputs is None or outputs.is_empty():
         return AnswerRule()

@@ -285,7 +285,7 @@ def _escape_ends(front: str) -> str:
 
 
 def _ruled(between: str) -> str:
-    """Returns the text between two quoted texts with `---` and `+++` in comments written as `===`, and with unusual
-    line breaks and byte order marks replaced by blanks."""
+    """Returns `between`, the text between two quoted texts, with `---` and `+++` in its comments replaced by `===`, and
+    with unusual line breaks and byte order marks replaced by blanks."""
     between = _ODD.sub(" ", between)
     return re.sub(r"#.*", lambda comment: re.sub(r"-{3,}|\+{3,}", lambda run: "=" * len(run[0]), comment[0]), between)

@@ -32,8 +32,8 @@ def is_reference(value: Any) -> bool:
 
 
 def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, Field], list[str]]:
-    """Returns the top-level fields with each `${file:…}` replaced by the content that `files` returns for it, and
-    notes. What cannot be read, and each `${env:…}`, is left out and gets a note."""
+    """Returns (the top-level fields with each `${file:…}` replaced by the content that `files` returns for it, notes).
+    What cannot be read, each `${env:…}`, and without `files` each `${file:…}`, is left out and gets a note."""
     notes: list[str] = []
     fields = {name: _resolved(field, files, notes) if name in _TOPS else field for name, field in top.items()}
     model = top.get("model")
@@ -45,8 +45,9 @@ def resolved(top: Mapping[str, Field], files: Files | None) -> tuple[dict[str, F
 
 
 def _resolved(field: Field, files: Files | None, notes: list[str]) -> Field | None:
-    """Replaces the references in the field; of a list or a mapping, changes the node itself. Returns the field; None if
-    it is a reference that cannot be replaced, which adds a sentence to `notes`."""
+    """Returns the field with its references replaced; None if the field itself is a reference that cannot be replaced.
+    In a list or a mapping, the field's own node is changed. Each reference that cannot be replaced adds a sentence to
+    `notes`."""
     node = field.node
     if isinstance(node.value, str):
         match = _REFERENCE.fullmatch(node.value)

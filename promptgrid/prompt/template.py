@@ -63,7 +63,7 @@ def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Seque
     """Returns the messages with their variables replaced by `values`, or by the defaults of `inputs`. Newlines around
     each text are trimmed, as in prompty; a history becomes messages.
 
-    Raises MissingVariables (all of them at once), TemplateLimit, or PromptError with the line.
+    Raises MissingVariables, which names all missing variables, TemplateLimit, or PromptError with the line.
     """
     from promptgrid.prompt.bounds import budget
 

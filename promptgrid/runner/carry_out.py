@@ -163,8 +163,8 @@ class _Run:
             self._stop(reached)
 
     async def _serve(self, endpoint: Endpoint) -> int:
-        """Sends all cells of one endpoint's models. Repeats while cells wait for a reply that another cell or run is
-        asking for. Returns how many pending cells match a request of the plan."""
+        """Sends all cells of one endpoint's models. Repeats while cells wait for a reply that a call of this run or of
+        another may bring. Returns how many pending cells match a request of the plan."""
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)

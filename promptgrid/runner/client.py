@@ -34,7 +34,9 @@ Watch = Callable[[float], object]
 
 
 def preflight(database: Database, plan: Plan) -> Preflight:
-    """Returns the plan's preflight: its cells, calls, tokens, cost and time. Stored replies count as answered."""
+    """Returns the plan's preflight: the number of its cells, and the calls, tokens, cost and time for each model.
+    Nothing is sent. Stored replies that are reused count as answered. Raises PlanError for a check that cannot be
+    carried out."""
     return preflight_of(_tally(database, _pinned(database, plan)))
 
 
@@ -119,7 +121,7 @@ def extend(
 
 def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
     """Returns the plan with this number of samples, with more models, and with more values of parameters (`added`, by
-    column). Raises PlanError if the prompts do not all have the same value, so far, of a parameter in `added`."""
+    column). Raises PlanError for a parameter in `added` if the prompts have different values of it so far."""
     axes, single = dict(plan.axes), dict[str, None]()
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):
@@ -173,10 +175,10 @@ def watch_over(every_s: float = 5.0) -> None:
 def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
     """Carries the run out in this process while the block runs, as soon as no other process carries out runs.
 
-    Yields the function `watch` that `follow` needs. `watch(seconds)` waits that long, or until the run has ended in
-    this process, raises the error that ended the run, and takes the run over if another runner exited before finishing
-    it. If the block ends early, for example by Ctrl+C, the run is paused. An idle runner is asked to leave first, so
-    that the keys and endpoints of this process apply.
+    Yields the function `watch` that `follow` needs. `watch(seconds)` waits at most that long for the run's end in this
+    process, and raises the error that ended the run. If another process carries out the run, `watch` takes the run over
+    once that process has exited before finishing it. If the block ends early, for example by Ctrl+C, the run is paused.
+    An idle runner is asked to leave first, so that the keys and endpoints of this process apply.
     """
     lock = RunnerLock()
     holder = lock.holder()
@@ -206,8 +208,8 @@ def carried_out_here(database: Database, run_id: str) -> Iterator[Watch]:
 
 
 def _pause(database: Database, run_id: str, carrying: Future[RunStatus] | None) -> None:
-    """Pauses the run, so that nothing is spent after the command has ended. `carrying` is the run in this process, for
-    whose end it waits up to `_END_S`; None if it is not carried out here."""
+    """Pauses the run, so that nothing is spent after the command has ended. `carrying` is the future of the run if this
+    process carries it out (None: it does not); waits at most `_END_S` seconds for its end."""
     runs.ask(database, run_id, "pause")
     if carrying is not None:
         with suppress(Exception):  # the error that ended the block is reported instead

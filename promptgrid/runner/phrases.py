@@ -149,10 +149,11 @@ def ended(info: RunInfo, state: RunProgress) -> str:
 
 
 def attempt_words(attempt: Attempt, info: RunInfo, status: str, now: float | None = None) -> str:
-    """Returns in a few words how the attempt at a call ended, or that it is in flight. `status` is the status of the
-    attempt's cell, `now` the time in seconds since 1970 (None: the present).
+    """Returns in a few words how the attempt at a call ended, or that it is in flight. `info` is its run, `status` the
+    status of the attempt's cell, `now` the time in seconds since 1970 (None: the present).
 
-    An attempt without a recorded end counts as in flight for a while, then as lost with its runner.
+    An attempt without a recorded end counts as in flight for ten minutes while its run is active and its cell pending,
+    else as lost with its runner.
     """
     if attempt.kind:
         return _ATTEMPTS.get(attempt.kind) or FAILURES.get(attempt.kind, (attempt.kind, ""))[0]

@@ -131,8 +131,8 @@ async def _carry_out(database: Database, run_id: str) -> None:
 
 
 async def _silence(database: Database, run_id: str) -> None:
-    """Waits until the other runner that works on the run has stored no heartbeat for some seconds. Measures by this
-    machine's clock, since the other's may differ."""
+    """Waits until the runner that has taken the run over from this process has stored no heartbeat for some seconds.
+    Measures by this machine's clock, since the other runner's may differ."""
     clock = asyncio.get_running_loop()
     heartbeat: float | None = None
     changed_at = clock.time()

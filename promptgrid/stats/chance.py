@@ -20,10 +20,10 @@ def mcnemar(b: int, c: int) -> float:
 
     The mid-p value is the exact two-sided one less the probability of the observed split; it is 1 where `b` = `c`. Over
     few pairs the exact test makes far fewer false claims than its level allows, and so misses differences. The mid-p
-    test makes no more than its level allows where at most half of all pairs changed; that holds for two variants that
-    are equally likely to pass, in each case. Sources: Q. McNemar, "Note on the sampling error of the difference between
-    correlated proportions", Psychometrika 12 (1947); M. Fagerland et al., "The McNemar test for binary matched-pairs
-    data: mid-p and asymptotic are better than exact conditional", BMC Medical Research Methodology 13 (2013).
+    test keeps to its level where at most half of all pairs change; that is so for two variants which, in each case,
+    have the same chance to pass. Sources: Q. McNemar, "Note on the sampling error of the difference between correlated
+    proportions", Psychometrika 12 (1947); M. Fagerland et al., "The McNemar test for binary matched-pairs data: mid-p
+    and asymptotic are better than exact conditional", BMC Medical Research Methodology 13 (2013).
     """
     return float(_mid_p(b + c)[b])
 
@@ -42,16 +42,17 @@ def paired_permutation(differences: Sequence[float | None], *, seed: int = 0) ->
 
 
 def family(differences: Floats, flags: Sequence[bool], *, seed: int = 0) -> tuple[list[float], list[float]]:
-    """Returns the p-value of each column of `differences`, and the p-values adjusted for all columns. `differences` has
-    a row per case and a column per comparison; where a comparison lacks a case, it has 0.
+    """Returns (the p-value of each column of `differences`, the p-values adjusted for the number of columns).
+    `differences` has a row per case and a column per comparison; where a comparison lacks a case, it has 0.
 
-    A column whose flag in `flags` is true holds -1, 0 and 1 and is tested by `mcnemar`, any other column by
-    `paired_permutation`. The adjusted p-value of the smallest p is the share of sign changes, each applied to whole
-    cases, under which the smallest p of all columns is at most this p. That of each larger p is found in the same way,
-    over the columns with no smaller p. So comparisons that share a baseline cost less than by Bonferroni's or Holm's
-    method, which assume the worst. The chance of any false claim is that of one test. Sources: P. Westfall and S.
-    Young, "Resampling-based multiple testing" (1993), the step-down minP method; J. Romano and M. Wolf, "Exact and
-    approximate stepdown methods for multiple hypothesis testing", JASA 100 (2005).
+    A column whose flag in `flags` is true holds only -1, 0 and 1 and is tested by `mcnemar`, any other column by
+    `paired_permutation`; their random sign changes are drawn by `seed`. The adjusted value of the smallest p is the
+    share of sign changes, each applied to whole cases, under which the smallest p of all columns is at most this p. The
+    adjusted value of a larger p is found in the same way, over the columns with no smaller p. So comparisons that share
+    a baseline cost less than by Bonferroni's or Holm's method, which assume the worst. The probability that any claim
+    of the family is false is that of one test. Sources: P. Westfall and S. Young, "Resampling-based multiple testing"
+    (1993), the step-down minP method; J. Romano and M. Wolf, "Exact and approximate stepdown methods for multiple
+    hypothesis testing", JASA 100 (2005).
     """
     alone = len(flags) == 1 and flags[0]
     sums = np.empty((1, 1)) if alone else _sums(differences, seed)
@@ -72,9 +73,9 @@ def level(look: int) -> float:
     """Returns the p-value below which a difference counts at the `look`-th look (1: the first) at a comparison.
 
     A look is a test of the same variants over more replies than the look before. All looks together make a false claim
-    with a probability of at most 5 %, however many there are. Of these 5 % the first look spends 4. All later looks
-    share 0.6, and each spends half of what is left of that: 0.04, 0.003, 0.0015 … The remaining 0.4 cover that the
-    number of cases at a look is chosen after the look before. Sources: P. Armitage, C. McPherson and B. Rowe, "Repeated
+    with a probability of at most 0.05, however many there are. The first look spends 0.04 of it. All later looks share
+    0.006, and each spends half of what is left of that: 0.003, 0.0015 … The remaining 0.004 cover that the number of
+    cases at a look is chosen after the look before. Sources: P. Armitage, C. McPherson and B. Rowe, "Repeated
     significance tests on accumulating data", JRSS A 132 (1969), for what looking again costs without a correction (8 %
     at two looks, 14 % at five); K. Lan and D. DeMets, "Discrete sequential boundaries for clinical trials", Biometrika
     70 (1983), for spending the error look by look, here by Bonferroni's inequality, which needs no plan of how many

@@ -128,8 +128,9 @@ def compared_pairs(
     pairs: Sequence[PairedScores], *, look: int = 1, families: int = 1, seed: int = 0
 ) -> list[Comparison]:
     """Compares A with B in each pair of scores (A, B). All scores are over the same cases in the same order; p-values
-    are corrected for the number of pairs, as in `compared_all`. `families` is the number of calls whose verdicts are
-    read together, each with pairs over other cases; p-values are also corrected for it, by Bonferroni's method."""
+    are corrected for the number of pairs, as in `compared_all`. If the verdicts of several calls are read together,
+    `families` is the number of these calls, each over other cases; p-values are also corrected for it, by Bonferroni's
+    method."""
     arrays = [(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)) for a, b in pairs]
     known = [~np.isnan(a) & ~np.isnan(b) for a, b in arrays]
     apart = [np.where(both, a - b, 0.0) for (a, b), both in zip(arrays, known, strict=True)]
@@ -153,8 +154,9 @@ def compared_pairs(
 def _comparison(
     untested: Comparison, a: Floats, b: Floats, differences: Floats, flags: bool, p: float, adjusted: float, seed: int
 ) -> Comparison:
-    """Returns the comparison of scores A and B over the cases that have both. `p` and `adjusted` are its p-values;
-    `flags` is true where all scores are 0 or 1. The other fields are those of `untested`."""
+    """Returns `untested` with the fields that a test fills in: means, difference, p-values, counts and verdict. `a` and
+    `b` are the scores over the cases that have both, `differences` is a - b, `p` and `adjusted` the p-values. `flags`
+    is true where all scores are 0 or 1."""
     n, better, worse = len(differences), int((differences > 0).sum()), int((differences < 0).sum())
     difference = float(differences.mean())
     needed = _cases_needed(differences, level(untested.look + 1) / untested.among)

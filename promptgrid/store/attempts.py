@@ -20,10 +20,10 @@ from promptgrid.store.schema import attempts, cells, replies
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt at the call for the cell at `position`; `number` counts the attempts at that call. `started` is in
-    seconds since 1970; `ms` is its duration, None while the call is in flight, and if it was lost.
+    seconds since 1970; `ms` is its duration, None while the call is in flight, and if its process died before its end.
 
-    `kind` and `message` are those of the EndpointError. `wait_s` is the pause before the next attempt (None: there was
-    none). `worst` is the most that the attempt may have cost (None: nothing).
+    `kind` and `message` are those of the EndpointError ("": no error). `wait_s` is the pause before the next attempt
+    (None: there was none). `worst` is the most that the attempt may have cost (None: nothing).
     """
 
     position: int
@@ -49,8 +49,8 @@ _COUNT = (
 
 
 def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> list[int]:
-    """Inserts attempts within a write transaction and returns their ids. A failed attempt also counts towards the
-    cell's number of attempts."""
+    """Inserts the attempts `calls` within a write transaction and returns their ids. A failed attempt also counts
+    towards the cell's number of attempts."""
     first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
     ids = list(range(first, first + len(calls)))
     write_many(connection, _INSERT, [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
@@ -73,8 +73,8 @@ def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
 
 
 def settle(connection: sa.Connection, ids: Sequence[int]) -> None:
-    """Removes the attempts with these ids, which reserved the cost of calls in flight. The calls have ended: a reply or
-    a failed attempt takes their place."""
+    """Removes the attempts with these ids. Each reserved the cost of a call in flight, which has ended: a reply or a
+    failed attempt takes its place."""
     connection.execute(attempts.delete().where(attempts.c.id == sa.bindparam("of")), [{"of": id_} for id_ in ids])
 
 

@@ -85,8 +85,8 @@ class CellResult:
 
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
-    """How a cell ended: with a new reply (`reply`, a row of `reply_row`), with a stored one (`reply_id`), or with
-    neither."""
+    """How a cell ended: with a new reply (`reply`, a row of `reply_row`), with a stored one (`reply_id`), or with an
+    error and no reply (both None)."""
 
     result: CellResult
     reply: Row | None = None
@@ -96,8 +96,8 @@ class CellOutcome:
 @dataclass(frozen=True, slots=True)
 class Group:
     """The writes of one commit. `outcomes` are cells that have ended, `replies` rows of replies that no cell shows yet,
-    `attempts` failed attempts, `settled` the ids of reservations whose calls have ended, `retried` the number of new
-    retries, `live` the figures of the run in progress (None: unchanged)."""
+    `attempts` failed attempts, `settled` ids that `commit` returned for calls which have ended since, `retried` the
+    number of new retries, `live` the figures of the run in progress (None: unchanged)."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()
@@ -145,7 +145,7 @@ def pending_count(database: Database, run_id: str) -> int:
 
 
 def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
-    """Returns the positions of the run's pending cells that have one of these keys, by the CellName of the cell."""
+    """Returns the positions of the run's pending cells by CellName: of those whose request has one of these `keys`."""
     columns = [cells.c[name] for name in CellName._fields]
     query = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
@@ -208,8 +208,8 @@ def _new_replies(group: Group) -> list[Row]:
 
 
 def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> None:
-    """Stores the group's replies, the ends of its cells and their scores. Uses one statement per table: at thousands of
-    replies a second, statements cost most."""
+    """Stores the new replies of the group, and of each ended cell its status, answer or error, and scores. Uses one
+    statement per table: at thousands of replies a second, statements cost most."""
     new = _new_replies(group)
     # The write lock is held, so no other process takes the next ids.
     first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
@@ -248,8 +248,8 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
 
 
 def is_reply_row(row: object) -> bool:
-    """Returns whether a value read from a file can be stored like a `reply_row`: its columns are known, its values
-    plain."""
+    """Returns whether `row`, read from a file of unsaved replies, can be stored like a `reply_row`: its columns are
+    known, its values plain."""
     return (
         isinstance(row, dict)
         and {"key", "sample", "created", "text"} <= row.keys() <= set(replies.c.keys())

@@ -37,10 +37,10 @@ class Info:
 @dataclass(frozen=True, slots=True)
 class VariantReply:
     """The reply of one variant (a model with its settings) to a turn. `state` is `answered`, `stopped` by the user,
-    `failed` with the `error`, or `edited` by the user. `cut` is the number of turns that did not fit into its context
-    window; `reply_id` is None for an incomplete reply.
+    `failed` with the `error`, or `edited` by the user. `cut` is the number of turns that did not fit into the model's
+    context window; `reply_id` is that of the stored reply, None for an incomplete reply.
 
-    `model` and the fields after it come from the stored reply (None: not known).
+    The fields from `model` to `cost_usd` are read from the stored reply (None: not known).
     """
 
     text: str
@@ -88,8 +88,8 @@ class Conversation:
 
 
 def create(database: Database, name: str, settings: Mapping[str, Any], opening: Sequence[tuple[Role, str]] = ()) -> str:
-    """Stores a new conversation and its first turns, `opening`, each (role, text); returns its id. `settings` are those
-    of `set_settings`."""
+    """Stores a new conversation and its first turns, `opening`, each (role, text); returns the conversation's id.
+    `settings` are as for `set_settings`."""
     row = {"id": secrets.token_hex(4), "name": storable(name), "settings": json.dumps(dict(settings))}
     with database.write() as connection:
         connection.execute(conversations.insert().values(**row, created=now(), updated=now()))
@@ -211,7 +211,7 @@ def set_deleted(database: Database, conversation_id: str, turn_id: int, deleted:
 
 
 def set_settings(database: Database, conversation_id: str, settings: Mapping[str, Any]) -> None:
-    """Replaces the settings: the variants, and which turns are dropped when the context window is full."""
+    """Replaces the settings, the JSON object of `chat.settings.Settings`: variants, policy, limit and room."""
     with database.write() as connection:
         _touch(connection, conversation_id, settings=json.dumps(dict(settings)))
 

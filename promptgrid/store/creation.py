@@ -115,7 +115,8 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 
 
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
-    """Returns the columns that the cells of all samples of a point share. `case` is the position of its case."""
+    """Returns the columns that the cells of all samples of a planned point have in common. `case` is the position of
+    its case."""
     point, tokens = planned.point, planned.count.tokens
     sent = point.request.parameters
     needed = f"{tokens:,} prompt tokens and {sent.max_tokens or 1:,} for the reply"

@@ -18,9 +18,9 @@ def looks_before(database: Database, run_id: str, variants: int) -> list[float]:
     """Returns the times (seconds since 1970) at which the earlier looks at this run's comparison were created, oldest
     first.
 
-    An earlier look is an older run whose replies this run reuses in at least `variants` variants, and which has fewer
-    cells of one of these. Runs with equally many cells of these variants are one look. Runs that were removed
-    permanently are not counted.
+    An earlier look is an older run of which this run reuses replies in at least `variants` variants, and which has
+    fewer cells than this run in one of these variants. Earlier runs with equally many cells in these variants are one
+    look, as of the oldest. Runs that were removed permanently are not counted.
     """
     with database.read() as connection:
         shared = _shared(connection, run_id)

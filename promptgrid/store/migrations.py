@@ -52,8 +52,8 @@ def _variant_in_full(variant: Mapping[str, Any], own: Parameters) -> dict[str, A
 
 
 def efforts_of_cells(connection: sa.Connection) -> None:
-    """Fills in the requested and the sent reasoning effort of each cell, from the parameters that are stored with its
-    run."""
+    """Migrates from version 5: fills in the requested and the sent reasoning effort of each cell, from the parameters
+    that are stored with its run."""
     for run_id, decided in connection.exec_driver_sql("SELECT id, decided FROM runs").fetchall():
         for (ref, name, version), variants in json.loads(decided):
             endpoint, _, model = ref.partition("/")

@@ -27,8 +27,8 @@ def cases_of_part(
     database: Database, cases: Sequence[Case], prompts: Iterable[Prompt] = (), *, group: str = "", part: str = ""
 ) -> tuple[tuple[Case, ...], list[str]]:
     """Returns (the cases of `part`, sentences on them). `part` is learn, choose or prove ("": all cases); each case has
-    its part set. The sentences are those of `table_notes`, and for one part also those of `part_notes`. Cases with the
-    same value in the column `group` are in the same part.
+    its part set. The sentences are those of `table_notes`, also on cases that are examples of the `prompts`, and for
+    one part those of `part_notes`. Cases with the same value in the column `group` are in the same part.
 
     A case keeps its part from the first time that a part of its table was used, even if the table is sorted or
     shortened later. Raises CasesError.
@@ -58,8 +58,8 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """Counts one more use of the part *prove* by this run, for each prompt of the plan, if the plan has cases of that
-    part. Called when the run is made, and each time that it is extended."""
+    """Records that this run uses the part *prove*, once for each prompt of the plan; does nothing if the plan has no
+    case of that part. Called when the run is created, and each time that it is extended."""
     sealed = sum(case.part == _SEALED for case in plan.cases)
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]

@@ -46,8 +46,8 @@ def value_of(scale: Scale, mark: int) -> float:
 
 
 def put(database: Database, run_id: str, rating: Rating) -> None:
-    """Stores the rating in place of an earlier one by the same owner. A rating without value and note deletes it.
-    Raises StoreError when the run or the cell no longer exists."""
+    """Stores the rating in place of an earlier one by the same owner; a rating without value and note only deletes the
+    earlier one. Raises StoreError when the run or the cell no longer exists."""
     row = {
         "run_id": run_id,
         "position": rating.position,

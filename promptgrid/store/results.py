@@ -128,7 +128,7 @@ def named_columns(
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     """Some cells in order. `columns` has the values of each column by name; `inputs` has an item per cell. `scores` has
-    an item per cell if explanations were read; otherwise it is empty, and scores are columns `score.NAME`."""
+    an item per cell, the scores by check, if explanations were read; else it is empty, and `score.NAME` is a column."""
 
     columns: Mapping[str, Sequence[Any]]
     inputs: Sequence[Mapping[str, Any]]
@@ -184,8 +184,8 @@ def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit
 def _chunk(
     connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Cases, explained: bool
 ) -> _Chunk:
-    """Turns rows of `_query` into columns, and adds cases, ratings and scores from the other tables. With `explained`,
-    scores come with their explanations. `known` caches cases by position."""
+    """Turns `rows` of `_query` into columns, and adds cases, ratings and scores from the other tables. If `explained`,
+    each score has its explanation. `known` is a cache of cases by position, which is filled."""
     columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     created, of_case, positions = columns.pop("created"), columns.pop("case_position"), columns["position"]
     _read_cases(connection, run_id, set(of_case), known)
