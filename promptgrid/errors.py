@@ -41,8 +41,8 @@ class PromptgridError(Exception):
 
 
 class PromptError(PromptgridError):
-    """Raised when a prompt's text or front matter is wrong, in the line `line` of the file or text (from 1; 0: no
-    line)."""
+    """Raised when a prompt's text or front matter is wrong. `line` is the number of the faulty line in the file or
+    text, from 1; 0 if there is none."""
 
     def __init__(self, message: str, *, hint: str = "", line: int = 0) -> None:
         super().__init__(message, hint=hint)

@@ -57,5 +57,5 @@ def dollars(amount: float) -> str:
 
 
 def many(count: int, noun: str) -> str:
-    """Formats a number with its noun: `1 case`, `1,200 cases`."""
+    """Formats a number with its noun, which gets an s unless the number is 1: `1 case`, `1,200 cases`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -25,9 +25,10 @@ _DIGITS = 16  # of the hash
 
 
 def identity(settings: EndpointSettings) -> str:
-    """Returns the base URL if these are the first settings recorded for it, or have the same key variable and headers.
-    Otherwise returns `URL#HEADERS:HASH`: the names of the headers, and a salted hash of the variable's name and of the
-    headers as declared. Raises StoreError if identities.json cannot be read or written."""
+    """Returns the endpoint's identity: the base URL, for the first settings recorded for this URL and for all settings
+    with the same key variable and headers; for others `URL#HEADERS:HASH`, with the names of the headers and a salted
+    hash of the variable's name and of the headers as declared. Raises StoreError if identities.json cannot be read or
+    written."""
     path = data_folder() / "identities.json"
     try:
         known = _read(path)

@@ -167,8 +167,9 @@ def _differ(layout: Layout, columns: Sequence[int], some: Sequence[int]) -> Bool
 
 
 def _changed(layout: Layout, baseline: Sequence[int], some: Sequence[int]) -> Bools:
-    """Tells for each unit (one case within a row) whether the voted answer of one of the columns `some` differs from
-    that of the baseline column, the only one in `baseline`. Columns without a reply are ignored."""
+    """Tells for each unit (one case within a row) whether one of the columns `some` has another voted answer than the
+    baseline column, whose index alone is in `baseline`. Columns without a reply are ignored. No unit has changed in a
+    view with its cases on the columns."""
     if "case" in layout.column_axes:
         return np.zeros(len(layout.row_of), dtype=np.bool_)
     units = layout.units
@@ -183,8 +184,9 @@ def _any(flags: Bools) -> Bools:
 
 
 def _sorted(layout: Layout, columns: Sequence[int], order: Longs, view: View) -> Longs:
-    """Returns the rows `order` in the view's order, as indices into `order`; by "case" they are reversed. Rows without
-    a figure come last; equal rows keep their order. `columns` are the shown columns, the baseline first."""
+    """Returns indices into `order` (rows of the layout) that put these rows into the order of `view.sort`. By "case",
+    they are reversed; otherwise rows without a figure come last, and equal rows keep their order. `columns` are the
+    shown columns, the baseline first."""
     sort = view.sort
     if sort.by == "case":
         return np.arange(len(order))[::-1]

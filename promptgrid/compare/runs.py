@@ -46,7 +46,7 @@ class Change:
     kind       improved, broke: the score is higher or lower in B; a reply that cannot be scored counts as a wrong one
                same: the scores are equal, or, where not both are scored, the voted answers are
                changed: not both are scored, and the voted answers differ
-               new, gone: only B or only A has a reply; the status tells why
+               new, gone: only B or only A has a reply; the other run's status tells why
     score_a, score_b      the mean over the checks that both runs have
     answer_a, answer_b    the voted answers, cut to SHOWN characters
     position_a, position_b    the cells that are shown; None where the run has no such cell
@@ -90,7 +90,7 @@ class Changes:
     """All differences between run A and run B.
 
     versus, sentence    the comparison over all variants: a case has the mean of its variants' scores
-    copies     a sentence on the cases of B that are counted once; "" if there are none
+    copies     a sentence on how many cases of B are copies of others and not counted again; "" if there are none
     scores     (of A, of B), by row and column of the layouts `a` and `b`, over the checks that both runs have
     lines      one line per change: index in KINDS, index in `variants`, row and column in A's layout, row and column in
                B's layout; -1 where a run has no such row or column
@@ -201,8 +201,8 @@ def _variant(layout: Layout, column: int) -> Variant | None:
 
 @dataclass(frozen=True, eq=False)
 class _Side:
-    """One variant in one run, with one entry per matched case: whether it has a reply, its score, whether its voted
-    answer could be read, and the answer's hash (`ballot`)."""
+    """One variant in one run, with one entry per matched case (a case that one run or both have): whether it has a
+    reply, its score, whether its voted answer could be read, and the answer's hash (`ballot`)."""
 
     answered: Bools
     score: Floats
@@ -241,8 +241,8 @@ def _kinds(a: _Side, b: _Side) -> Ints:
 
 
 def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints]) -> Ints:
-    """Returns the array `Changes.lines`, case by case. `cases` and `columns` are the matched rows and columns, `kinds`
-    has one array per column."""
+    """Returns the array `Changes.lines`, case by case. `cases` has the pairs of rows (in A, in B), `columns` the pairs
+    of columns; `kinds` has for each pair of columns the result of `_kinds`."""
     blocks = [
         np.column_stack(
             [of_cases, np.full(len(of_cases), at), cases[:, 0], np.full(len(of_cases), at_a), cases[:, 1],
@@ -257,8 +257,8 @@ def _lines(cases: Ints, columns: Sequence[tuple[int, int]], kinds: Sequence[Ints
 
 
 class _Texts:
-    """Reads the texts and figures of one run at these places (row, column) of its layout; -1 where the run has no such
-    place."""
+    """Reads the texts and figures of one run at the `places` (row, column) of its layout; -1 stands for a row or column
+    that the run does not have. The methods take an index into `places`."""
 
     def __init__(self, database: Database, layout: Layout, scores: Floats, places: Sequence[Sequence[int]]) -> None:
         self._layout, self._scores = layout, scores

@@ -40,8 +40,8 @@ class VariantSummary:
     pass_at_k          mean over cases of the chance that at least one of `k` replies scores 1 (stats.pass_at_k); cases
                        with fewer than `k` scored replies are left out. None: no case has enough of them, as with
                        self-consistency, where all samples of a case are one answer
-    k                  the same for all columns. Each column has a largest number of scored replies of a case; `k` is
-                       the smallest of those numbers above 1, or 0 if there are none
+    k                  the same for all columns: for each column the largest number of scored replies of a case is
+                       taken, and `k` is the smallest of those numbers that are above 1; 0 if none is
     chars              mean length of the replies
     tokens             sum of prompt and reply tokens; None where a reply did not report them
     prompt_tokens, completion_tokens    means over the replies that report them; if one call brings several replies, the
@@ -203,8 +203,8 @@ def _entries(facts: Facts, cells: Longs) -> tuple[Longs, Longs]:
 
 @dataclass(frozen=True, eq=False)
 class _Trials:
-    """Arrays with one element per entry (a case under a variant): its case, the number of its scored replies, and how
-    many of those scored 1 (`right`)."""
+    """Arrays with one element per entry (one case under one variant): `case_of` is its case, `scored` the number of its
+    scored replies, `right` how many of these scored 1."""
 
     case_of: Longs
     scored: Longs

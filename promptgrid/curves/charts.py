@@ -24,8 +24,8 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure that can be drawn as a curve: its `column`, the titles of its chart and its axis, a sentence `about`
-    it, the d3 `format` of its values, and whether it is a share from 0 to 1."""
+    """One figure that can be drawn as a curve: its `column` (a field of CurvePoint), the titles of its chart and its
+    axis, a sentence `about` it, the d3 `format` of its values, and whether it is a share from 0 to 1."""
 
     column: str
     title: str
@@ -60,8 +60,9 @@ _Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the o
 
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Returns the data of a measure's chart: one row per point of a line where the measure is known. `lines` names the
-    lines to include; empty: all."""
+    """Returns the data of a measure's chart: one row per point of a line where the measure is known. A row has the
+    fields `line`, the axis (by its name), the measure's column, `cases`, `samples`, and for the score its interval.
+    `lines` names the lines to include; empty: all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
     more += ["similarity_cases"] if measure.column == "similarity" else []
     names = ["line", curve.axis, measure.column, *more, "cases", "samples"]
@@ -81,7 +82,8 @@ def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
 
 def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Returns the data of the cost chart: one row per variant with a score and a known cost, even if it is not drawn as
-    a point of a line. `lines` names the lines to include; empty: all."""
+    a point of a line. A row has the line, the axis value, score, costs and `pareto` of a CurvePoint. `lines` names the
+    lines to include; empty: all."""
     names = [
         "line",
         curve.axis,

@@ -97,7 +97,7 @@ class Curve:
 
     @property
     def values(self) -> list[AxisValue]:
-        """The values that are points of a line."""
+        """The distinct values of the points that are drawn, in the order of the axis."""
         return in_axis_order(self.axis, (point.value for point in self.points if point.drawn))
 
     @property
@@ -155,8 +155,8 @@ def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class _Replies:
-    """The replies of one variant (its index in Facts), without those to copies of a case: `cells` are their indices in
-    Facts, `case` numbers the case of each reply from 0, `samples` has the number of replies of each of these cases."""
+    """The replies of one variant (its index in Facts), except replies to copies of a case. `cells` are their indices in
+    Facts; `case` has for each reply its case, numbered from 0; `samples` has the number of replies of each case."""
 
     variant: int
     cells: Longs
@@ -235,7 +235,7 @@ def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
 
 
 def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
-    """Returns the mean cost of an answer over the cases; `paid` has the cost of each cell. None: one is unknown."""
+    """Returns the mean cost of an answer over the cases; None if one is unknown. `paid` has the cost of each cell."""
     sums, answers = (
         np.bincount(group.case, weights=values[group.cells], minlength=group.cases) for values in (paid, facts.counted)
     )
@@ -243,8 +243,8 @@ def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
-    """Returns the texts, by position, of replies that are drawn at random with a fixed seed. About READ replies are
-    read, an equal share for each variant; of a case that is drawn, all replies. Cases with one reply are left out."""
+    """Returns texts of replies by position. Cases with several replies are drawn at random (with a fixed seed), and all
+    replies of a drawn case are read: about READ in all, an equal share for each variant."""
     positions: list[int] = []
     draw = random.Random(_SEED)
     for group in groups:
@@ -261,8 +261,8 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
 
 
 def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
-    """Returns why a variant's value is no point of a line; "" if it is one or has no reply yet. `refused` marks its
-    cells that the model refused; `sent`: the value was sent as planned."""
+    """Returns why a variant's value is no point of a line; "" if it is one or has no reply yet. `refused` marks those
+    of its cells whose status is `refused`; `sent` is the result of Facts.was_sent."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" if refused.all() else "refused by the model in some cells"
@@ -272,7 +272,7 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
 
 
 def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str]:
-    """Yields a sentence for each model and reason, with the values that are on no line for it."""
+    """Yields a sentence for each model and `note` of points, with the values that have this note."""
     values_of: dict[tuple[str, str], dict[AxisValue, None]] = defaultdict(dict)
     for point in points:
         if point.note:

@@ -172,13 +172,14 @@ class Endpoint(Protocol):
 
     @property
     def parallel_repeats(self) -> bool:
-        """Whether the same request at temperature 0 gets the same reply while other requests are in flight; False for
-        llama.cpp, where requests in flight change each other's replies."""
+        """Whether a reply that should repeat (at temperature 0 or with a seed) stays the same while other requests are
+        in flight. False for llama.cpp, where they change it: a run that needs such replies then sends one request at a
+        time."""
 
     @property
     def takes_tokens(self) -> bool:
-        """Whether a prompt may be token ids, and replies report theirs, so that a token can be forced: only llama.cpp
-        does."""
+        """Whether a prompt may be given as token ids (`Request.prompt_ids`), and replies report the ids of their
+        tokens, so that a prompt can go on with a chosen token: only llama.cpp does."""
 
     async def prepare(self) -> None:
         """Asks a server on this machine once for its abilities, and sets `concurrency` and `max_n` by them.

@@ -61,8 +61,9 @@ class TokenCounter:
     async def count(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
     ) -> int | None:
-        """Returns the number of tokens of a prompt (its messages and the definitions of its tools), asked by way of
-        `pool`; None if the endpoint does not report it. Raises EndpointError if the server is down, busy or slow."""
+        """Returns the number of tokens of a prompt (its messages and the definitions of its tools), for the `api`
+        "chat" with the chat template; None if the endpoint does not report it. The requests go through `pool`. Raises
+        EndpointError if the server is down, busy or slow."""
         for way in tuple(self._ways):
             try:
                 tokens = await way(pool, model, messages, api, tools)
@@ -156,8 +157,8 @@ class _Unsupported(Exception):
 
 
 def _token(entry: Any) -> Token | None:
-    """Returns a token from the answer of llama.cpp's /tokenize; None if it is malformed. A piece that is not valid
-    UTF-8 is sent as a list of bytes."""
+    """Returns the token that one entry of llama.cpp's answer to /tokenize describes (`id`, `piece`); None if it is
+    malformed. A piece that is not valid UTF-8 is sent as a list of bytes."""
     fields = entry if isinstance(entry, dict) else {}
     number, piece = fields.get("id"), fields.get("piece")
     if isinstance(piece, str):
@@ -190,9 +191,9 @@ def _text(messages: Sequence[Message]) -> str:
 
 
 def spelt(tokens: Sequence[str], text: str) -> list[bytes] | None:
-    """Returns the bytes of each token, decoded from its spelling in the vocabulary. Tries two common spellings,
-    byte-level and SentencePiece, and takes the first by which the joined bytes contain `text`; None if neither fits.
-    There may be further tokens before and after the text."""
+    """Returns the bytes of each token, decoded from its spelling in the vocabulary; `text` is what was tokenized. Tries
+    two common spellings, byte-level and SentencePiece, and takes the first by which the joined bytes contain `text`,
+    with or without more tokens around it; None if neither fits."""
     wanted = text.encode()
     for spelling in (_byte_level, _sentence_piece):
         pieces = [spelling(token) for token in tokens]

@@ -14,8 +14,8 @@ _LARGEST = 1e30  # of a number: the length of a vector with larger ones overflow
 
 
 def embeddings(text: str, n: int, latency_ms: float = 0.0) -> Embeddings:
-    """Returns the `n` vectors in the JSON body of a response, in the order of the texts sent. Raises
-    EndpointError(bad_reply) unless there are `n` valid ones."""
+    """Returns the `n` vectors in `text`, the JSON body of a response, in the order of the texts sent. `latency_ms`
+    becomes that of the result. Raises EndpointError(bad_reply) unless there are `n` valid ones."""
     body = parsed(text)
     rows = body.get("data")
     by_index: dict[object, object] = {}

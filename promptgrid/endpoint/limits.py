@@ -75,8 +75,9 @@ def _count(text: str) -> int | None:
 
 
 def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
-    """Returns the seconds until a limit is reset. Its header has a duration (`6m0s`, `20ms`, `12`), a moment in seconds
-    or milliseconds since 1970, or a date; None for any other text."""
+    """Returns the seconds until a limit is reset, from the `text` of its header: a duration (`6m0s`, `20ms`), a date,
+    or a plain number, which is a moment since 1970 from EPOCH_S (in seconds) or EPOCH_MS (in milliseconds) on, else
+    seconds. None for any other text. `headers` are those of the same response, for its Date (see `_until`)."""
     text = (text or "").strip()
     if DURATION.fullmatch(text):
         return sum(float(number) * UNITS_S[unit] for number, unit in PART.findall(text))
@@ -92,8 +93,8 @@ def _reset(text: str | None, headers: Mapping[str, str]) -> float | None:
 
 
 def _until(moment: float | None, headers: Mapping[str, str]) -> float | None:
-    """Returns the seconds from now to `moment` (in seconds since 1970), at least 0; None for None. "Now" is by the
-    endpoint's clock if it sends a Date header."""
+    """Returns the seconds from now to `moment` (in seconds since 1970), at least 0; None for None. "Now" is the Date in
+    the response's `headers`, else this machine's time."""
     if moment is None:
         return None
     now = _date(headers.get("date", ""))

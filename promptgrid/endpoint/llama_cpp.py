@@ -49,8 +49,8 @@ def slots(properties: Mapping[str, Any]) -> int | None:
 
 
 def replies(text: str, n: int, **common: Any) -> list[Reply]:
-    """Returns a Reply per choice, at most `n`, from an answer of /completion. `common` holds the fields that are the
-    same in all replies.
+    """Returns a Reply per choice, at most `n`, from `text`, the body of a response of /completion. `common` holds the
+    fields that are the same in all replies.
 
     Raises EndpointError(bad_reply) if no choice has a text.
     """
@@ -95,11 +95,11 @@ def _steps(ids: Any, entries: Any) -> tuple[TokenStep, ...]:
 
 
 def _own(step_: TokenStep) -> TokenStep:
-    """Returns the step with the bytes of its own token: for the last token of a character, the server reports those of
-    the whole character.
+    """Returns the step with the bytes of its own token. For a token that completes a character of several tokens, the
+    server reports the bytes of the whole character.
 
-    The token's own bytes stand in its entry among the likely tokens. Without such an entry, a step with bytes beyond
-    ASCII loses its bytes and its probability, since they may be the whole character's.
+    The token's own bytes stand in the entry with its id among the likely tokens. Without such an entry, a step with
+    bytes beyond ASCII loses its bytes and its probability, since they may be the whole character's.
     """
     own = next((other.data for other in step_.likely if other.id == step_.id), None)
     if own is not None:

@@ -85,7 +85,8 @@ class OpenAIEndpoint:
 
     @property
     def parallel_repeats(self) -> bool:
-        """Whether requests in flight leave each other's replies at temperature 0 unchanged: False for llama.cpp."""
+        """Whether a reply at temperature 0 or with a seed stays the same while other requests are in flight: False for
+        llama.cpp."""
         return self._slots is None
 
     @property
@@ -217,7 +218,8 @@ class OpenAIEndpoint:
             await client.close()
 
     def _read(self, answer: HttpResponse, request: Request, **common: Any) -> list[Reply]:
-        """Returns the replies in an HTTP response; `common` holds further fields of each. Raises EndpointError."""
+        """Returns the replies in an HTTP response; `common` holds fields that are the same in all. Raises
+        EndpointError."""
         refusals.check_status(answer, self.settings, request.model)
         limits = rate_limits(answer.headers)
         try:
@@ -235,7 +237,8 @@ class OpenAIEndpoint:
     def _replies(
         self, body: dict[str, Any], raw: str, request: Request, headers: Mapping[str, str], **common: Any
     ) -> list[Reply]:
-        """Returns the replies in a parsed body (text: `raw`). Raises EndpointError for an error in the body."""
+        """Returns the replies in a parsed body, whose text is `raw`; `common` is as in `_read`. Raises EndpointError
+        for an error in the body; the `headers` may say how long to wait."""
         if error := refusals.error_inside(body):
             raise refusals.response_error(refusals.status_inside(error), error, headers, self.settings, request.model)
         usable_replies = replies(body, request.n, raw, sums=self._slots is None, **common)
@@ -246,15 +249,15 @@ class OpenAIEndpoint:
         return usable_replies
 
     def _json(self, answer: HttpResponse) -> Any:
-        """Returns the parsed JSON of a response. Raises EndpointError for an error status or other text."""
+        """Returns a response's parsed JSON. Raises EndpointError for an error status and for text that is not JSON."""
         refusals.check_status(answer, self.settings, "")
         value = parsed_json(answer.text)
         self._readable = True
         return value
 
     def _by_tokens(self, request: Request) -> bool:
-        """Whether the request goes to llama.cpp's own /completion: only there are all tokens of a reply reported, even
-        those that are part of a character."""
+        """Whether the request, a plain continuation with log probabilities, goes to llama.cpp's own /completion: only
+        there are all tokens of a reply reported, even those that are part of a character."""
         return self.takes_tokens and request.api == "completion" and request.logprobs is not None
 
     def _url(self, request: Request) -> str:

@@ -82,8 +82,9 @@ class UnfinishedText:
 
 @lru_cache(maxsize=64)
 def _forms(secrets: tuple[str, ...]) -> tuple[tuple[str, ...], Mapping[bytes, re.Pattern[str]]]:
-    """Returns (the secrets and their encodings, which are replaced as they are, the longest first; a mapping from the
-    letters and digits of each long secret to a pattern that finds them with signs in between)."""
+    """Returns (texts, patterns). The texts are the secrets and their encodings, the longest first; each is replaced
+    wherever it occurs. The patterns find the long secrets with signs between their letters; the key of a pattern is the
+    secret's letters and digits."""
     literals = {form for secret in secrets for form in (secret, *_encodings(secret))}
     letters = [_letters(secret) for secret in secrets]
     split = {one.encode(): re.compile(_BETWEEN.join(one)) for one in letters if len(one) >= LONG}

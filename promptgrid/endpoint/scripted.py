@@ -18,11 +18,12 @@ Script = Sequence[ScriptedReply] | Callable[[Request], ScriptedReply | Sequence[
 
 
 class ScriptedEndpoint:
-    """A test endpoint that replies with the outcomes of `script` in order, and starts again at its end. `script` may
-    also be a function of the request that returns them.
+    """A test endpoint that replies with the items of `script` in order, and starts again at its end. An item is a text,
+    a Reply, or an EndpointError, which is raised. `script` may also be a function of the Request that returns one item
+    for all replies, or one for each.
 
-    An EndpointError in the script is raised. Each of a request's `n` replies takes one outcome. A token is a word:
-    `max_tokens` truncates a reply after that many words, with the finish reason "length". `history` has all requests.
+    Each of a request's `n` replies takes one item. A token is a word: `max_tokens` truncates a text after that many
+    words, with the finish reason "length". `history` has all requests.
 
     >>> endpoint = ScriptedEndpoint(["positive", "negative"])
     """

@@ -70,11 +70,10 @@ def client(settings: EndpointSettings) -> openai.AsyncOpenAI:
 async def stream(
     sdk: openai.AsyncOpenAI, settings: EndpointSettings, api: Api, sent: Mapping[str, Any]
 ) -> AsyncIterator[HttpStream]:
-    """POSTs the body `sent` and yields the response, whose body arrives piece by piece, whatever its status. Leaving
-    the block early closes the connection.
+    """POSTs the body `sent` to the path of the `api` ("chat" or "completion") and yields the response, whatever its
+    status; its body arrives piece by piece. Leaving the block early closes the connection.
 
-    The settings' `timeout_s` limits the wait for the head and for each piece. Raises EndpointError as
-    `Pool.ask` does.
+    The settings' `timeout_s` limits the wait for the head and for each piece. Raises EndpointError as `Pool.ask` does.
     """
     opening: Any  # the SDK types the two by what it would parse
     if api == "chat":

@@ -72,7 +72,8 @@ def _names(extra: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _letters(name: str) -> str:
-    """Returns the last part of a dotted name in lower case, without _ and -."""
+    """Returns the last part of a dotted name in lower case, without _ and -, so that all spellings of a name are
+    equal."""
     return name.rpartition(".")[2].lower().replace("_", "").replace("-", "")
 
 
@@ -119,10 +120,10 @@ def _probabilities(request: Request) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Wording:
-    """What has been learned about models that accept only another form of a request: another name of max_tokens, or
-    replies in a stream only.
+    """Remembers in which form a model accepts a request, where that is not the usual one: with another name of
+    max_tokens, or with the reply as a stream.
 
-    A cell's key is made of the usual body, so that what is learned changes no key.
+    A cell's key is made of the usual body, so that what is remembered changes no key.
     """
 
     _token_names: dict[str, str] = field(default_factory=dict)

@@ -127,8 +127,9 @@ def marked_json(value: Any) -> str:
 
 
 def decoded_text(cell: str) -> Any:
-    """Returns the original value of a quoted cell that `guarded`, `escaped` or `marked_json` has written. Raises
-    ExportError for broken JSON."""
+    r"""Returns the original value of a CSV cell that was written in quotes. The cell's mark is removed: a leading '
+    (see `guarded`), MARK ('\) with the escapes behind it, or JSON_MARK ('\\J) with JSON behind it. A cell without a
+    mark is returned unchanged. Raises ExportError for broken JSON."""
     if not cell.startswith("'"):
         return cell
     if cell.startswith(JSON_MARK):
@@ -144,7 +145,7 @@ def decoded_text(cell: str) -> Any:
 
 
 def _original(match: re.Match[str]) -> str:
-    """Returns the text that an escape in a cell stands for; "" for a guard."""
+    r"""Returns the text for which a match of _ESCAPED stands: a backslash or a lone surrogate; "" for a guard (\')."""
     escape = match[1]
     return escape.strip("'") if len(escape) == 1 else chr(int(escape[1:], 16))
 

@@ -37,7 +37,7 @@ def write_csv(
     """Writes the header and one record per row, and returns the number of rows; memory does not grow with the rows.
 
     The keys of a row are column names, among them `var.NAME` and `score.NAME` for the names in `variables` and
-    `checks`; a missing key is written as None.
+    `checks`; a missing key counts as None, which is written as an empty cell without quotes.
     `excel` adds the BOM and cuts cells that are too long for Excel; `read_csv` refuses such a file. Raises ExportError
     for a key without a column and for a value that is not text, a number, a bool, a list, an object or None.
     """

@@ -106,8 +106,8 @@ def _colour(entry: PooledCell) -> str:
 
 
 def _charts(database: Database, run_id: str, part: str) -> tuple[list[_Chart], Sequence[str]]:
-    """Returns (the charts of the run's curves, one set per parameter with several values; sentences on the values that
-    are left out of them)."""
+    """Returns (the charts of the run's curves, one set for each parameter with several values; sentences on the values
+    that no chart shows). With `part`, only the cases of that part count."""
     from promptgrid.curves import charts
     from promptgrid.curves.curve import curve, drawable_axes
 

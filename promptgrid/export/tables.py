@@ -79,8 +79,8 @@ def pass_at(summaries: Sequence[VariantSummary]) -> str:
 
 
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
-    """Returns a table with one row per case and one column per variant. Each cell has the answer, how many samples gave
-    it, and the verdict."""
+    """Returns a table with one row for each of `rows` that is a case: its id, inputs and expected answer, and for each
+    of `heads`, the variants, a cell with the answer, how many samples gave it, and the verdict."""
     table = [
         [row.id, one_line(" · ".join(map(value_text, row.case.inputs.values()))), one_line(row.case.expected or "")]
         + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]

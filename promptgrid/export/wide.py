@@ -43,8 +43,9 @@ def _hashable(value: Any) -> Any:
 
 
 def variant_labels(variants: Sequence[_Key]) -> dict[_Key, str]:
-    """Returns a short and unique label for each variant: prompt, technique, model and axis values; other properties
-    only if they differ. Raises ExportError if two labels would still be equal."""
+    """Returns a short and unique label for each variant, which is given as its values for _NAMED and _TOLD_APART:
+    prompt, technique, model and axis values; the values for _TOLD_APART only where the variants differ in them. A
+    repeated label gets a number, such as (2). Raises ExportError if two labels are equal even then."""
     apart = [at for at in range(len(_NAMED), len(_NAMED + _TOLD_APART)) if len({v[at] for v in variants}) > 1]
     labels: dict[_Key, str] = {}
     counts: Counter[str] = Counter()

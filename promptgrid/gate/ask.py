@@ -18,7 +18,8 @@ from promptgrid.store import Database, runs
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """The gates (conditions) that a run must meet, besides the one that every run must meet: every cell has a reply."""
+    """The gates (conditions) that a run must meet, in addition to the one that applies to every run: every cell has a
+    reply."""
 
     min_scores: tuple[MinScore, ...] = ()
     not_worse: tuple[NotWorse, ...] = ()
@@ -26,7 +27,8 @@ class Gates:
 
 @dataclass(frozen=True, slots=True)
 class GateReport:
-    """The results of the gates, and the verdicts on cases and checks from which they follow."""
+    """The results of a run's gates, and the verdicts that `ask` read for them: of all cases, or only of those in which
+    some cell has no reply."""
 
     results: Sequence[GateResult]
     verdicts: Sequence[CheckVerdict]

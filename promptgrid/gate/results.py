@@ -43,7 +43,7 @@ class GateResult:
     variant    the label of the variant; "" where the gate covers all variants
     measured   the figures, in words
     reason     why the gate failed; "" where it held
-    broke      the cases that broke, also where the gate held
+    broke      the cases that are worse or failed their check (see Broke), also where the gate held
     note       the statistical comparison, in a sentence
     """
 

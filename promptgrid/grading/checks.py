@@ -32,9 +32,9 @@ def grade(
     note: str = "",
     language: str = "en",
 ) -> Score:
-    """Scores one reply by one plain check. `answer` and `note` are those of `read_answer`, `rule` and `language` those
-    of the prompt; of the answers that the case's cell `expected` accepts, the one with the best result counts. Never
-    raises on any text."""
+    """Scores one reply by one plain check (CheckSpec.plain). `answer` and its `note` are those that `read_answer`
+    returns for the reply; `rule` and `language` are the prompt's. Of the answers that the case's cell `expected`
+    accepts, the one with the best result counts. Never raises on any text."""
     several = expected is not None and spec.kind not in _WITH_LISTS
     cells = accepted(rule, expected) if several and expected is not None else [expected]
     try:
@@ -73,8 +73,8 @@ def _exact(subject: Subject) -> Verdict:
 
 
 def _tidied(subject: Subject, text: str) -> str:
-    """Returns the text in the form that the check `exact` compares: as the answer rule reads it, or without blanks
-    around it, and with the check's options `ignore_space` and `ignore_case` applied."""
+    """Returns the text in the form that the check `exact` compares: as the answer rule reads it if its kind is json,
+    number or label, without blanks around it, and with the check's options `ignore_space` and `ignore_case` applied."""
     if subject.rule.kind in ("json", "number", "label"):
         text = read_expected(subject.rule, text, subject.language)[0].text
     text = text.strip()

@@ -38,8 +38,8 @@ def shipped_prompt(name: Shipped) -> Prompt:
 
 
 def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
-    """Raises PlanError if a prompt cannot serve a judge: it needs a variable that is not among `inputs`, or does not
-    show the replies."""
+    """Raises PlanError if a prompt cannot serve a judge: it needs a variable that is not among `inputs`, or has no
+    variable for what is judged (`output` or `answer`; with PAIR_INPUTS both `first` and `second`)."""
     used = variables(prompt.messages, prompt.inputs)
     if unknown := [variable.name for variable in used if variable.required and variable.name not in inputs]:
         hint = f"A judge's prompt may use {', '.join(inputs)}."
@@ -54,8 +54,8 @@ def check_prompt(prompt: Prompt, inputs: tuple[str, ...] = INPUTS) -> None:
 def inputs_for(
     spec: CheckSpec, *, question: str, conversation: str, output: str, answer: str | None, expected: str | None
 ) -> Mapping[str, str]:
-    """Returns the values of the variables in the judge's prompt for one reply: the arguments, and the rubric and scale
-    of the check."""
+    """Returns the values of the variables in the judge's prompt for one reply, by the names in INPUTS: the arguments,
+    the check's rubric and scale, and a `boundary`."""
     scale = "pass or fail" if spec.scale is None else "a whole number from {} (worst) to {} (best)".format(*spec.scale)
     return {
         "question": question,

@@ -69,8 +69,8 @@ def has_words(text: str, wanted: str) -> bool:
 
 
 def _joined(edge: str, beside: str) -> bool:
-    """Tells whether a word or number goes on beyond an occurrence of a text: `edge` is the occurrence's first or last
-    character, `beside` are the next two characters on that side, the nearest first."""
+    """Tells whether the word or number at one end of an occurrence of a text goes on outside it. `edge` is the
+    occurrence's character at that end, `beside` are the two characters next to it outside, the nearest first."""
     if edge.isdigit() and len(beside) == 2 and beside[0] in ".," and beside[1].isdigit():
         return True
     return all(one.isalnum() and not _SPACELESS.match(one) for one in (edge, beside[:1]))

@@ -37,8 +37,8 @@ def number(subject: Subject) -> Verdict:
 
 
 def _numeral(subject: Subject) -> Numeral | None:
-    """Returns the number in the answer: the whole answer if the prompt's rule is `number`, else the last number of the
-    text; None if there is none."""
+    """Returns the number in the answer: with the answer rule `number` the whole answer (of the kind "unclear" if it is
+    more than a number), with any other rule the last number in it; None if there is none."""
     answer = str(subject.answer)
     if subject.rule.kind != "number":
         return last_numeral(answer, subject.language)

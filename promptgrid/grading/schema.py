@@ -32,8 +32,9 @@ def schema_problem(value: Any, schema: Mapping[str, Any]) -> tuple[bool | None, 
 
 
 def schema_problem_here(value: Any, schema_text: str) -> tuple[bool | None, str]:
-    """Returns (passed, why) as `schema_problem` does, which calls it in a bounded process: a short schema may refer to
-    itself so often that its check would never end."""
+    """Validates by the schema in the JSON text `schema_text`, and returns (passed, why) as `schema_problem` does. That
+    function calls this one in a process with a limit on time and memory: a short schema may refer to itself so often
+    that its check would never end."""
     from jsonschema.exceptions import SchemaError
     from referencing.exceptions import Unresolvable
 

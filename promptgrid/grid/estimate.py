@@ -23,7 +23,7 @@ class Estimate:
     calls               number of calls to be sent
     asked               number of cells that these calls answer; one call can answer several (see Request.n)
     answered            number of cells whose reply is stored
-    shared              number of cells that are sent the same as another cell, and show that cell's reply
+    shared              number of cells whose request equals that of other cells, and which show their replies
     too_long            number of cells that do not fit into the context and are never sent
     texts               number of texts to embed, several per call
     prompt_tokens       sum over the calls to be sent
@@ -94,7 +94,8 @@ def estimate_point(
 
 
 def _calls(samples: Sequence[int], a_call: int, *, seeded: bool) -> int:
-    """Returns how many calls bring these samples; one call brings consecutive samples only if they are seeded."""
+    """Returns how many calls it takes to get the replies with these sample numbers, at most `a_call` of them per call.
+    With `seeded`, only consecutive numbers can share a call."""
     rows = groupby(enumerate(samples), lambda one: one[1] - one[0]) if seeded else [(0, enumerate(samples))]
     return sum(-(-sum(1 for _ in row) // a_call) for _, row in rows)
 
@@ -155,8 +156,8 @@ def estimate_vectors(planned: PlannedPoint, samples: int, judge: ModelCheck) -> 
 
 
 def vector_calls(texts: int, texts_a_call: int) -> int:
-    """Returns the most calls that it can take to embed these texts, `texts_a_call` per call, while replies arrive bit
-    by bit."""
+    """Returns the most calls that it can take to embed this number of texts, `texts_a_call` per call: replies are
+    scored in groups, and the last call for a group may not be full."""
     return -(-texts // texts_a_call) + texts // _SCORED_TOGETHER
 
 

@@ -32,7 +32,7 @@ class Plan:
     """What to run: every prompt with every technique, case, model and combination of axis values, `samples` times.
 
     `axes` holds the values of the varied parameters, by column (AXIS_SPECS), such as `temperature`; `parameters` holds
-    the parameters with one value. Each prompt's own value applies to a parameter in neither. `checks` None means the
+    the parameters with one value. A parameter that is in neither has each prompt's own value. `checks` None means the
     default checks of each prompt's answer rule; a check `usual` in `checks` stands for them. `examples_k`
     None means all examples. `budget` is such as `2.50usd`; empty means none. `concurrency` None means the endpoint's
     own. `retries` is how often a failed call is sent again. `fresh` sends calls even if their replies are stored.
@@ -163,7 +163,7 @@ class Plan:
         return any(case.expected is not None for case in self.cases)
 
     def check_variables(self) -> None:
-        """Raises MissingVariables with all variables for which a case has no value."""
+        """Raises MissingVariables with all required variables of the prompts for which some case has no value."""
         missing: dict[str, list[int]] = {}
         for prompt in self.prompts:
             needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]

@@ -35,10 +35,10 @@ class Skipped:
 
 @dataclass(frozen=True)  # no slots: `honoured` is a cached property
 class WireVariant:
-    """One set of parameters as `sent` to a model. `same` are the requested parameters that lead to it.
+    """One set of parameters as `sent` to a model; `same` are the sets of requested parameters that lead to it.
 
-    If there are several, the values that differ between them are not sent or not accepted, so they are merged into one
-    variant.
+    If `same` has several sets, the values in which they differ are not sent or not accepted, so they are merged into
+    one variant.
     """
 
     same: tuple[Parameters, ...]
@@ -96,9 +96,9 @@ class Point:
 
     @property
     def parameter_columns(self) -> dict[str, Any]:
-        """The values of the parameters by column of a stored cell. One column of a parameter has the value sent; a
-        parameter that can be an axis has another for the planned value. If several planned values were merged, because
-        they are sent alike, that column has the value sent too."""
+        """The values of the parameters, by column of a stored cell. The value sent has a column of its own for each
+        parameter; a parameter that can be an axis has a second column for the planned value. Where several planned
+        values were merged because they are sent alike, the second column has the value sent too."""
         sent, columns = self.request.parameters, {}
         for spec in SPECS:
             if spec.column:
@@ -126,9 +126,9 @@ def skipped(plan: Plan) -> list[Skipped]:
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
     """Returns the parameters to send, by (model, prompt name, prompt version): one WireVariant for each combination of
-    axis values; combinations that are sent alike have one together.
+    axis values, or for several that are sent alike.
 
-    What is known about the models now decides. The result is stored with the run, so that later knowledge does not
+    The facts about the models at this moment decide. The result is stored with the run, so that later facts do not
     change the run's calls.
     """
     return {
@@ -206,8 +206,8 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
-    """Returns one of several equal things sent, given as pairs (requested parameters, what is sent): the first with
-    notes on what differs from the request, else the first."""
+    """Returns the second item of one of the pairs (requested parameters, what is sent), which are all sent alike: of
+    the first pair with notes on what differs from the request, else of the first pair."""
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 

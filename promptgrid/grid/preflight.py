@@ -35,8 +35,8 @@ StoredSamples = Callable[[Sequence[str]], Mapping[str, Iterable[int]]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelPreflight(Estimate):
-    """The preflight (what will be sent, and its cost) of one model. `seconds` is None if the model's speed is not
-    known; with `embeds`, the model makes vectors."""
+    """What will be sent to one model (`ref`, ENDPOINT/MODEL), and its cost. `seconds` is the expected time, None if the
+    model's speed is not known; with `embeds`, the model makes vectors, not replies."""
 
     ref: str
     facts: ModelFacts
@@ -108,9 +108,9 @@ class EstimateTally:
     """Adds up the points of a plan to its preflight, some hundred at a time, so that a large plan is never in memory
     whole.
 
-    `stored` is called with keys of points and returns, by key, the samples that have a reply. `speed` and `usage` are
-    called with a model (ENDPOINT/MODEL) and return its seconds per reply and the token counts that its latest replies
-    reported. `judges` maps each check by a model, as text, to its ModelCheck.
+    `stored` is called with the keys (Point.key) of points and returns, by key, the samples that have a reply. `speed`
+    and `usage` are called with a model (ENDPOINT/MODEL) and return its seconds per reply and the token counts that its
+    latest replies reported. `judges` maps each check by a model, as text, to its ModelCheck.
     """
 
     plan: Plan
@@ -201,8 +201,8 @@ def plan_reach(plan: Plan) -> Reach | None:
 
 
 def preflight(tally: EstimateTally) -> Preflight:
-    """Computes and returns the preflight of the tally's plan. Raises PlanError or PromptError if the plan cannot be
-    carried out."""
+    """Returns the preflight of the tally's plan (calls, tokens, cost and time for each model), for which all points of
+    the plan pass through the tally. Raises PlanError or PromptError if the plan cannot be carried out."""
     tally.plan.check_variables()
     for _ in tally.through(plan_points(tally.plan, grid.decide(tally.plan), tally.usage)):
         pass

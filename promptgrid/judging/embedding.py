@@ -26,7 +26,8 @@ from promptgrid.tokens import count_text
 
 
 class EmbeddingScorer:
-    """Scores each reply by the cosine between the embedding vectors of its answer and of the expected value."""
+    """Scores each reply by the check `spec`: the cosine between the vectors of its answer and of the expected value,
+    which the check's model makes."""
 
     def __init__(self, spec: CheckSpec, judging: JudgingContext) -> None:
         name, self._model = split_model(spec.model)
