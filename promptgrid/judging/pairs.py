@@ -63,7 +63,7 @@ class PairVotes:
     """The number of the judge's votes, by their result.
 
     votes      number of votes that were stored
-    changed    number of votes that are ties because the judge's replies in the two orders disagree
+    changed    number of those that are ties because the judge's replies in the two orders disagree
     first      number of `changed` votes for which the judge preferred the first place in both orders
     second     number of `changed` votes for which the judge preferred the second place in both orders
     failed     number of pairs without a vote; `why` is the reason of the last one

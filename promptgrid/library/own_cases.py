@@ -9,7 +9,7 @@ from promptgrid.errors import CasesError
 
 def own_table(folder: Path, cases: str, prompt: str) -> Path:
     """Returns the path of the table `cases`, which is relative to the library's `folder`. `prompt` is the name of the
-    prompt that states it.
+    prompt whose file has `cases`; error messages name it.
 
     Raises CasesError if the table does not exist, or is not in the folder: a prompt file may come from a stranger, and
     the rows of its table are sent and stored.

@@ -106,8 +106,8 @@ def _prices(price: Any) -> dict[str, Any]:
 
 
 def _at(price: Any, start: int) -> Any:
-    """The amount of a genai-prices `price` for prompts longer than `start` tokens. A price that is a plain number
-    applies to all lengths."""
+    """Returns the `price` of genai-prices, in USD per million tokens, for prompts longer than `start` tokens. A price
+    that is a plain number holds for all lengths; else it has a base and tiers."""
     amount = getattr(price, "base", price)
     for tier in getattr(price, "tiers", ()):
         amount = tier.price if tier.start <= start else amount

@@ -86,7 +86,7 @@ class Field:
         return self._kind() == "mapping"
 
     def is_empty(self) -> bool:
-        """Tells whether the field has no value, as in `name:`, or null."""
+        """Tells whether the field has no value (`name:`) or the value null (`name: null`, `name: ~`)."""
         return self.node.tag == "tag:yaml.org,2002:null" and self.node.value in ("", "null", "~")
 
     def number(self) -> float | int:

@@ -21,8 +21,8 @@ _SETTINGS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The process that holds the runner lock. `settings` is the digest of the endpoints and keys that it uses; `stays`
-    is False for a command that exits after its own run."""
+    """The process that holds the runner lock, by its `pid` (0: not known yet). `settings` is the `settings_digest` of
+    the endpoints and keys that it uses; `stays` is False for a command that exits after its own run."""
 
     pid: int
     settings: str

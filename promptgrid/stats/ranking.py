@@ -139,10 +139,11 @@ def _apart(strengths: Floats, covariance: Floats) -> tuple[tuple[float, ...], ..
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """How often the left side won: `left` of `decided` votes, which do not include the `ties`.
+    """How often the left reply (for a judge: the reply in first place) won: in `left` of `decided` votes, which do not
+    include the `ties`.
 
-    `share` with its 95 % `interval` (Wilson) is 0.5 without bias; `p` is the p-value of the exact binomial test for
-    0.5. All three are None where all votes are ties or there are none.
+    `share` (`left` of `decided`) with its 95 % `interval` (Wilson) is about 0.5 without bias; `p` is the p-value of the
+    exact binomial test for 0.5. All three are None where all votes are ties or there are none.
     """
 
     left: int
@@ -154,7 +155,8 @@ class PositionBias:
 
 
 def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBias:
-    """Returns the position bias of votes with shuffled sides: without bias the left side wins half of them.
+    """Returns the position bias of votes on pairs whose sides were drawn at random, or of which each was judged in both
+    orders: without bias the left reply (for a judge: the one in first place) wins half of them.
 
     Source of the concern: L. Zheng et al., "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena" (2023).
     """

@@ -99,8 +99,8 @@ def case_texts(database: Database, run_id: str, positions: Iterable[int] | None 
 
 
 class CellText(NamedTuple):
-    """The texts of a cell and its reply. `cell_texts` truncates each to its limit plus one character, which makes
-    truncation visible."""
+    """A cell's answer, its reply (`output`; None without one) and its error ("": none). `cell_texts` truncates each to
+    its limit plus one character, which makes truncation visible."""
 
     answer: str | None
     output: str | None

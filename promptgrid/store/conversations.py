@@ -59,8 +59,8 @@ class VariantReply:
 @dataclass(frozen=True, slots=True)
 class Node:
     """One turn in the tree of a conversation. `parent` is the id of the turn before it (None: it is the first). `part`
-    is the part of the context budget that it belongs to. `replies` is by variant number, and empty for a turn that a
-    person wrote."""
+    is the part of the context budget to which the turn belongs: system, examples, retrieved, history or question.
+    `replies` is by variant number, and empty for a turn that a person wrote."""
 
     id: int
     parent: int | None

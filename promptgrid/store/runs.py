@@ -27,7 +27,7 @@ _ENDED_BADLY = ("failed", "refused", "too_long")
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """A run without its cells, of which `total` is the number. `message` says why a stopped run stopped; `heartbeat` is
+    """A run without its cells; `total` is the number of cells. `message` says why a stopped run stopped; `heartbeat` is
     when its runner last wrote. Times are in seconds since 1970."""
 
     id: str
