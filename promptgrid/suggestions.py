@@ -8,8 +8,8 @@ LISTED = 20  # names in a hint
 
 
 def closest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """Returns the known name most similar to `name`, ignoring case; "" if none is similar enough: difflib's ratio, 0 to
-    1, must be at least `cutoff`."""
+    """Returns the known name most similar to `name`, ignoring case; "" if none is similar enough. The similarity is
+    difflib's ratio, from 0 to 1, and must be at least `cutoff`."""
     from difflib import get_close_matches
 
     names = {one.casefold(): one for one in known}

@@ -54,29 +54,30 @@ def wording(prompt: Prompt, name: str) -> str:
 
 
 def zero_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Makes the turns of the prompt as written; `examples` and `as_` are not used (Radford et al. 2019, "Language
-    Models are Unsupervised Multitask Learners")."""
+    """Returns the turns of the prompt as written, with these `values` of its variables. `examples` and `as_` are not
+    used. Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"."""
     return _turns(prompt, prompt.messages, values)
 
 
 def few_shot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Puts the examples before the question: as turns, or with `as_="text"` inside the question's message (Brown et al.
-    2020, "Language Models are Few-Shot Learners")."""
+    """Returns the turns of the prompt with these `values` of its variables, and the examples before the question: as
+    turns of their own, or with `as_="text"` inside the question's message. Source: Brown et al. 2020, "Language Models
+    are Few-Shot Learners"."""
     return _with_examples(prompt, prompt.messages, values, examples, as_, [e.answer for e in examples])
 
 
 def chain_of_thought(
     prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs
 ) -> list[Turn]:
-    """Adds to the question a request to reason first; `examples` and `as_` are not used (Kojima et al. 2022, "Large
-    Language Models are Zero-Shot Reasoners")."""
+    """Returns the turns of the prompt with these `values` of its variables; the question also asks to reason first.
+    `examples` and `as_` are not used. Source: Kojima et al. 2022, "Large Language Models are Zero-Shot Reasoners"."""
     return _turns(prompt, _asking_for_reasons(prompt), values)
 
 
 def few_shot_cot(prompt: Prompt, values: Mapping[str, Any], examples: Sequence[Example], as_: ExamplesAs) -> list[Turn]:
-    """Puts the examples, with their reasoning, before a question that asks for reasoning: as turns, or with
-    `as_="text"` inside the question's message (Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning in
-    LLMs")."""
+    """Returns the turns of the prompt with these `values` of its variables; the question also asks to reason first. The
+    examples, with their reasoning, stand before it: as turns of their own, or with `as_="text"` inside its message.
+    Source: Wei et al. 2022, "Chain-of-Thought Prompting Elicits Reasoning in LLMs"."""
     marker = wording(prompt, "marker")
     answers = [f"{e.reasoning}\n{marker} {e.answer}" for e in examples]
     return _with_examples(prompt, _asking_for_reasons(prompt), values, examples, as_, answers)

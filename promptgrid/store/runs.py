@@ -237,12 +237,13 @@ def set_budget(database: Database, run_id: str, budget: str) -> None:
 
 
 def change(database: Database, run_id: str, **values: str) -> None:
-    """Sets the run's `name` or `note`."""
+    """Sets the run's `name`, its `note` or both, given as keyword arguments."""
     _update(database, run_id, **{name: storable(value) for name, value in values.items()})
 
 
 def delete(database: Database, run_id: str) -> None:
-    """Hides the run and cancels it if it is active; `restore` shows it again until `purge`."""
+    """Hides the run, and cancels it if it is active. `restore` shows it again, unless `purge` has removed it
+    meanwhile."""
     if find_run(database, run_id).status in ACTIVE:
         ask(database, run_id, "cancel")
     _update(database, run_id, deleted=now())

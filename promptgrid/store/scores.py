@@ -108,8 +108,8 @@ def answered_count(database: Database, run_id: str) -> int:
 
 
 def own_count(database: Database, run_id: str) -> int:
-    """Returns how many scores the checks that cases bring give to the run's answered cells. These checks are written in
-    the table of cases and score in addition to the checks of the run."""
+    """Returns how many scores the run's answered cells get from the checks that the table of cases sets for single
+    cases, in addition to the checks of the run."""
     of_case = (cells.c.run_id == cases.c.run_id) & (cells.c.case_position == cases.c.position)
     mine = (cases.c.run_id == run_id) & (cases.c.checks != "") & (cells.c.status == "answered")
     query = sa.select(cases.c.checks, sa.func.count()).join(cells, of_case).where(mine).group_by(cases.c.checks)
@@ -160,8 +160,8 @@ def score_row(run_id: str, position: int, score: Score, judge_reply_id: int | No
 
 def change_checks(database: Database, run_id: str, before: str, checks: Sequence[CheckSpec]) -> Plan:
     """Gives the run these checks instead of its present ones, also for cells that are added later, and returns the new
-    plan. The scores of a check stay only if the check is the same in both, name and options; scores of the checks that
-    cases bring always stay.
+    plan. The scores of a check stay if the check is in both lists with the same name and options; all other scores of
+    the run's checks are deleted. The scores of checks that the table of cases sets for single cases always stay.
 
     `before` is the plan that the caller read (`plans.planned_as`). Raises PlanError if the plan has changed since, or
     the run is active.
@@ -207,8 +207,9 @@ def totals(database: Database, run_id: str) -> list[Total]:
 
 
 def complaints(database: Database, run_id: str, check: str, limit: int = 3) -> list[tuple[str, int]]:
-    """Returns (reason, number of cells) for cells that the check could not score: errors first, then the commonest, at
-    most `limit`. May contain foreign text."""
+    """Returns (reason, number of cells) for the cells that the check could not score: errors of the check first, then
+    other reasons, each of the two from the most to the least frequent; at most `limit` in all. A reason may quote
+    untrusted text."""
     mine = (scores.c.run_id == run_id) & (scores.c.check == check) & scores.c.value.is_(None)
     count = sa.func.count().label("count")
     query = sa.select(scores.c.explanation, count).where(mine).group_by(scores.c.explanation, scores.c.failed)

@@ -48,8 +48,8 @@ def matching(database: Database, run_id: str, text: str) -> SearchMatches:
 
 def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
     """Yields the positions of the cases that contain the text. Each case is decoded and compared in Python. For a
-    printable ASCII text, LIKE first leaves out the cases that cannot contain it: inputs are stored as ASCII JSON, so
-    only those with escaped characters must be decoded in any case."""
+    printable ASCII text, LIKE first leaves out the cases that cannot contain it. It cannot do so for inputs with other
+    characters, which are stored as JSON escapes: these cases are always decoded."""
     wanted = text.casefold()
     query = sa.select(cases.c.position, cases.c.case_id, cases.c.expected, cases.c.inputs)
     query = query.where(cases.c.run_id == run_id)
@@ -102,16 +102,16 @@ def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> 
 
 
 def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
-    """Returns an SQL condition that is true for text with characters outside ASCII, in which LIKE may miss matches.
-    `chars` is the column with the text's length in characters, which is read first because it is stored before the
-    text."""
+    """Returns an SQL condition that is true if the text in `column` has characters outside ASCII, in which LIKE may
+    miss matches: then its length in bytes differs from its length in characters, which the column `chars` holds."""
     return chars != sa.func.length(sa.cast(column, sa.LargeBinary))
 
 
 def maybe(wanted: str) -> str:
     """Returns an SQL LIKE pattern that matches every text which may contain the folded text `wanted`; some of these
-    texts do not contain it. It has `_` for a character with forms that LIKE does not know, and `%` where several
-    characters may be the folding of a single one ("ss" of "ß")."""
+    texts do not contain it. LIKE ignores case only within ASCII. So the pattern has `_` in place of a character to
+    which a non-ASCII character is folded, and `%` in place of each of several characters to which a single one is
+    folded ("ss" of "ß")."""
     free = [False] * len(wanted)
     for several in _expansions():
         for at in range(1 - len(several), len(wanted)):  # `several` may begin before the text, or end after it

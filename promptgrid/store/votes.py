@@ -20,9 +20,9 @@ class Vote:
     preferred (left, right), tie, or skip (the pair was skipped).
 
     `owner` is the person or the model (ENDPOINT/MODEL) that judged. `created` is in seconds since 1970. A model judges
-    the pair twice: with the left reply in the first place, then with the right one. `orders` has its two preferences as
-    words (first, second, tie): `first second` prefers the left reply both times. It is "" for a person, and for a vote
-    stored before both were kept.
+    the pair twice: once it reads the left reply first, once the right one. `orders` has the place that it preferred
+    each time (first, second, tie): `first second` prefers the left reply both times. `orders` is "" for a person, and
+    for an old vote that was stored without it.
     """
 
     id: int
@@ -81,8 +81,8 @@ def listed(database: Database, run_id: str) -> list[Vote]:
 
 
 def require_cells(connection: sa.Connection, run_id: str, positions: set[int]) -> None:
-    """Raises StoreError unless the run has a cell at each of these positions: it may have been deleted while a page
-    showed it."""
+    """Raises StoreError unless the run has a cell at each of these positions: a cell may have been deleted while a page
+    still showed it."""
     mine = (cells.c.run_id == run_id) & cells.c.position.in_(positions)
     if connection.scalar(sa.select(sa.func.count()).where(mine)) != len(positions):
         named = " and ".join(map(str, sorted(positions)))

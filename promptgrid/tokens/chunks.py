@@ -35,8 +35,8 @@ def parts(text: str, vocabulary: str) -> list[str]:
     """Cuts the text into parts of a few thousand characters whose tokens together are those of the whole text. The
     pattern of `vocabulary` (a name such as o200k_base) decides where it may be cut.
 
-    The hash of a line decides whether a part ends with it, so that an edit does not move the cuts of later lines:
-    usually only one part changes.
+    A part ends after a line whose hash is a multiple of `ONE_IN`, or when it is longer than `LONG`. As the hash depends
+    on the line alone, an edit does not move the cuts after later lines: usually only one part changes.
     """
     if len(text) <= SHORT:
         return [text]

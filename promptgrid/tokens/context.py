@@ -20,8 +20,8 @@ class ContextUse:
 
     `reserve` is set aside for the reply and is not in the total. Without a known `limit` everything `fits`.
     `more_examples` and `more_turns` estimate how many more examples, and how many more questions with their replies,
-    would fit; None if the limit is unknown or the request has none of the kind. `sizes` has the tokens of each turn's
-    text, in order. `reason` says why the counts are not `exact`.
+    would fit; each is None if the limit is unknown, or if the request has none yet by which to estimate their size.
+    `sizes` has the tokens of each turn's text, in order. `reason` says why the counts are not `exact`.
     """
 
     system: int
@@ -67,9 +67,9 @@ def budget(
     groups = units(turns)
 
     def more(part: PromptPart) -> int | None:
-        """Estimates how many more units of this part fit: examples, or questions with their replies. The size of a unit
-        is an average, found by counting the request with all these units twice. None if the limit is unknown or the
-        part has no unit."""
+        """Estimates how many more units of this part fit: examples, or questions with their replies. The mean size of a
+        unit is found by counting a request in which each of these units stands twice. None if the limit is unknown or
+        the part has no unit."""
         number = sum(turns[unit[0]].part == part for unit in groups)
         if left is None or not number:
             return None

@@ -29,8 +29,8 @@ def corrected_counter(model_ref: str, reported: Sequence[ReportedUsage]) -> Coun
 
 
 class _Pair(NamedTuple):
-    """One earlier request of a model: its number of messages, and the prompt tokens that were counted and that its
-    reply reported."""
+    """One earlier request of a model: its number of `messages`, and its number of prompt tokens, as `counted` without
+    correction and as `reported` by the reply."""
 
     messages: int
     counted: int
@@ -41,8 +41,9 @@ class _Pair(NamedTuple):
 class _Correction:
     """Corrects the counts of `count` by the usage that earlier replies `reported`.
 
-    With `own_tokenizer`, the encoding of the model is known: texts are counted exactly, only the tokens of the chat
-    format are not, and the mean difference is added. Otherwise the count is multiplied by the mean ratio.
+    `own_tokenizer` says that `count` uses the model's own encoding. Then the texts are counted exactly and only the
+    tokens of the chat format are not, so the mean difference is added. Otherwise the count is multiplied by the mean
+    ratio.
     """
 
     count: Counter

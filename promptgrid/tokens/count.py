@@ -112,8 +112,8 @@ def tools_of(request: Request) -> Sequence[Any]:
 
 def encoding_of(ref: str) -> str:
     """Returns the OpenAI encoding that counts for `ref`: `ref` itself if it is an encoding, else that of
-    ENDPOINT/MODEL. "" if none is known, or if the server is on this machine: it counts by itself even if its model has
-    a known name.
+    ENDPOINT/MODEL. "" if none is known, or if the server is on this machine: there only its own tokenizer counts, even
+    if the model has the name of an OpenAI model.
 
     Raises PlanError for an unknown endpoint.
     """
@@ -249,8 +249,8 @@ class _EndpointCounter:
 def _ask(
     endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], *, reach: bool = True
 ) -> Count | None:
-    """The count of a request by the endpoint's tokenizer: the cached one or else, with `reach`, one by a call. None if
-    both are missing."""
+    """Returns the count of a request by the endpoint's tokenizer: the cached one, or else that of a call. Returns None
+    if it is not cached and the call fails, or is forbidden by `reach=False`."""
     try:
         key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:

@@ -82,8 +82,8 @@ def _available(vocabulary: str) -> bool:
 
 
 def _cache() -> Path:
-    """The folder in which tiktoken caches vocabularies: the one that the environment names, else promptgrid's own,
-    which it then writes to the environment for tiktoken."""
+    """Returns the folder in which tiktoken caches vocabularies: the one that the environment names, else promptgrid's
+    own. Also sets TIKTOKEN_CACHE_DIR to promptgrid's own folder in that case."""
     for name in ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR"):
         if folder := os.environ.get(name):
             return Path(folder)

@@ -101,7 +101,8 @@ class Tokenization:
         return tokens
 
     def by_line(self) -> list[int]:
-        """Returns the number of tokens of each line (lines end with `\\n`); a token counts where it begins.
+        """Returns the number of tokens of each line (lines end with `\\n`). A token counts for the line in which it
+        begins.
 
         If the positions are unknown, the numbers are estimates: a quarter of each line's bytes.
         """
@@ -172,8 +173,9 @@ def estimated(text: str, ref: str, reason: str) -> Tokenization:
 
 
 def _encoded(ref: str, name: str, text: str, count: Count) -> Tokenization:
-    """Returns the tokenization of the text by the encoding `name`, with the given count. It has only the count, no
-    tokens, if `name` is "", or if the encoding is not available or fails on the text."""
+    """Returns the tokenization of the text by the encoding `name`, with the given count. `ref` is the tokenizer that
+    the caller asked for: the encoding or ENDPOINT/MODEL. The tokenization has only the count, no tokens, if `name` is
+    "", or if the encoding is not available or fails on the text."""
     import numpy as np
 
     none = np.zeros(0, np.int64)
@@ -206,8 +208,9 @@ def _sizes(name: str) -> Numbers:
 
 
 def _server_tokens(name: str, model: str, text: str) -> Sequence[Token] | None:
-    """The tokens by the endpoint's tokenizer, cached; None if it has none, does not report their bytes, or does not
-    answer. The built-in model is asked only if it is running."""
+    """Returns the tokens of the text by the tokenizer of the endpoint `name`, cached; None if the endpoint has no
+    tokenizer, does not report the tokens' bytes, or does not answer. The built-in model is asked only if it is
+    running."""
     if name == connections.BUILTIN and not (builtin.running() and model in builtin.names()):
         return None
     endpoint = connections.connect(name)

@@ -31,8 +31,8 @@ _ORDER: Mapping[WindowPolicy, Sequence[frozenset[PromptPart]]] = {
 class TurnWindow:
     """The `indices` of the turns to send, and those of the dropped turns in order of dropping (`cut`).
 
-    `budget` is the budget of the turns to send; if it does not fit, no further turn may be dropped. `whole` is the
-    budget of all turns.
+    `budget` has the tokens of the turns to send; if it does not fit, no further turn may be dropped. `whole` has the
+    tokens of all turns.
     """
 
     indices: tuple[int, ...]

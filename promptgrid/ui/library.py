@@ -191,8 +191,8 @@ def _cases_row(name: str, changed: int) -> dict[str, Any]:
 
 
 def _act(action: Callable[[], str], name: str = "") -> None:
-    """Runs the action of a callback, and stores the message that it returns, or its error, for `notices` to show.
-    `name` is the prompt that it concerns."""
+    """Runs the action of a callback, and stores the message that it returns, or its error, for `notices` to show. The
+    error is shown with `name`, the prompt on which the action works ("": none)."""
     try:
         st.session_state.library_done = action()
     except PromptgridError as error:

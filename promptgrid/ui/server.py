@@ -179,8 +179,8 @@ def scarce_disk_space() -> str:
 
 
 def stop_when_left(call: Background) -> None:
-    """Notes that this session shows the call. `GRACE_S` after the last session that shows it has ended (its tab was
-    closed), the call is stopped, as by its button."""
+    """Notes that this session shows the call. If no session shows it any more for `GRACE_S` seconds, because each has
+    ended (its tab was closed), stops the call, as the button Stop does."""
     context = get_script_run_ctx(suppress_warning=True)
     if context is not None:
         is_first = not call.viewers

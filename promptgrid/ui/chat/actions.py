@@ -39,8 +39,9 @@ def running(conversation_id: str) -> Round | None:
 
 
 def open_conversation() -> tuple[Conversation, Round | None] | None:
-    """Returns the conversation named in the page's address, else the latest one, and its round of replies in flight
-    (None if there is none). Returns None if there is no conversation. Raises StoreError."""
+    """Returns the conversation named in the page's address, else the latest one, together with its round of replies in
+    flight (None if there is none). Returns a single None if there is no conversation. Raises StoreError if the address
+    names one that does not exist."""
     conversation_id = st.query_params.get("chat", "")
     if not conversation_id:
         listed = conversations.listed(database())
@@ -120,10 +121,11 @@ def send(conversation_id: str, *, ask: bool) -> None:
 
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
-    """Carries out the action of a button in the log. `message` has the action (`act`), the turn (`id`), and where the
-    action needs them: `variant` (the id of one), `text` (an edited text), `how` ("branch": edit in a new branch), `by`
-    (-1 or 1: the branch before or after), `part` (of the context). Ignores a turn that was deleted in another tab.
-    Raises PlanError while a reply is in flight, and for an empty text."""
+    """Carries out the action of a button in the log. `message` has the action (`act`: edit, branch, sibling, rerun,
+    again, all, delete or part), the turn (`id`), and where the action needs them: `variant` (the id of one), `text`
+    (the edited text), `how` ("branch": edit in a new branch), `by` (-1 or 1: the branch before or after), `part` (of
+    the context, to which the turn shall belong). Ignores a turn that was deleted in another tab. Raises PlanError while
+    a reply is in flight, and for an empty text."""
     conversation = _idle(conversation_id)
     node = conversation.nodes.get(int(message["id"]))
     if node is None:

@@ -24,8 +24,8 @@ DIFF_HEIGHT = 220  # px
 
 
 def header(conversation: Conversation | None, settings: Settings | None) -> None:
-    """Draws the first row of the page. If `conversation` is None because none can be opened, the row has only the
-    selector and New."""
+    """Draws the first row of the page for the conversation and its settings. If both are None because no conversation
+    can be opened, the row has only the selector and New."""
     with st.container(horizontal=True, vertical_alignment="center", key="chat_header"):
         with st.container(width="stretch"):
             _selector(conversation)

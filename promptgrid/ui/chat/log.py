@@ -49,9 +49,9 @@ def draw_log(
     key: str,
     busy: bool,
 ) -> None:
-    """Draws the turns `nodes`. `visibility` has by turn id (whether the turn reaches the model, its token count). At
-    each press of a button `on_act` gets the `message` of `actions.act`. With `busy`, while the model answers, there are
-    no buttons."""
+    """Draws the turns `nodes`. `visibility` maps the id of a turn to (whether the turn reaches the model, its token
+    count). When a button is pressed, calls `on_act` with a `message` as `actions.act` describes it. With `busy`, while
+    the model answers, there are no buttons."""
 
     def on_change() -> None:
         act = st.session_state[key].get("act")

@@ -154,8 +154,9 @@ def _keep(conversation_id: str, text: str) -> None:
 
 
 def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
-    """Returns (turn id, turn) for each turn of the variant's next request. The typed `text` is its last turn, except
-    with `answering`, while a reply is in flight."""
+    """Returns (turn id, turn) for each turn of the variant's next request; the id is None for a system message that
+    only the variant has. The typed `text` is the last turn. With `answering`, while a reply is in flight, it is left
+    out."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], variant)

@@ -58,7 +58,7 @@ def _change(conversation_id: str, number: int, name: str, key: str) -> None:
 def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: bool) -> None:
     def saved(name: str, action: Callable[..., None] = _change) -> dict[str, Any]:
         """Returns the arguments of the widget for the variant's field `name`: its key, and the callback `action` that
-        saves a change."""
+        saves a change. `action` gets the id of the conversation, the id of the variant, `name` and the key."""
         key = f"chat_{name}_{conversation_id}_{variant.id}"
         return {"key": key, "on_change": action, "args": (conversation_id, variant.id, name, key)}
 
@@ -133,8 +133,9 @@ def _remove(conversation_id: str, number: int) -> None:
 
 @actions.attempt
 def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
-    """If the checkbox with the widget key `key` is on, gives the variant with this number its own system message, a
-    copy of the conversation's; if it is off, removes it. `name` is not used: callbacks of all fields receive it."""
+    """If the checkbox with the widget key `key` is on, gives the variant with the id `number` its own system message, a
+    copy of the conversation's; if it is off, removes that message. `name` is not used: callbacks of all fields receive
+    it."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
     system = first if st.session_state[key] else None

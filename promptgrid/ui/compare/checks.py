@@ -250,8 +250,8 @@ def _start(database: Database) -> None:
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:
-    """Returns the progress of the session in which another process judges the run's replies now; None if there is no
-    such session. A RescoringTask with 0 of 0 scores stands for a progress that is not known."""
+    """Returns the session in which another process judges the run's replies now, with its progress; None if there is no
+    such session. If no progress of a rescoring is stored, returns a RescoringTask with 0 of 0 scores instead."""
     return (session.unfinished(run_id, rescore.KIND) or RescoringTask()) if session.in_progress(run_id) else None
 
 

@@ -20,8 +20,8 @@ _TEXTS = ("messages", "prompt")  # the parts of a request that the detail shows 
 
 
 def circumstances(row: ResultRow) -> list[Fact]:
-    """Returns the lines on a reply: model, prompt, parameters, tokens, cost, latency and so on. A line without a value
-    and a note is not drawn."""
+    """Returns the lines on a reply: model, prompt, parameters, tokens, cost, latency and so on. A line that has neither
+    a value nor a note is not drawn."""
     together = f"one of {row.batch} from a single request" if (row.batch or 1) > 1 else ""
     honoured, wire = json.loads(row.honoured or "{}"), json.loads(row.request_json or "{}")
     return [
@@ -51,9 +51,9 @@ def _parameter(
     spec: ParameterSpec, row: ResultRow, wire: Mapping[str, Any], honoured: Mapping[str, bool | None]
 ) -> Fact:
     """Returns the line on one parameter of a reply: the value that was sent, from the row or else from the request body
-    `wire`, and a note. If a plan can vary the parameter and another value was requested, the note says so; the
-    requested value stands for a missing one. Otherwise the note follows from `honoured`: the model honours the
-    parameter (True), it was not sent (False), or neither is known (None)."""
+    `wire`, and a note. If a plan can vary the parameter, the line has the requested value where none was sent, and the
+    note names both values where they differ. In all other cases the note follows from `honoured`: the model honours the
+    parameter (True), it was not sent (False), or it is not known whether the model honours it (None)."""
     name = spec.label.lower()
     if spec.plural:
         return Fact(name, *_axis(spec, row, honoured))
@@ -95,8 +95,9 @@ def _number(value: float | str | None) -> str:
 
 
 def attempt_lines(failed: Sequence[Attempt], info: RunInfo, status: str) -> list[Fact]:
-    """Returns a line for each failed or lost attempt at a cell's call: number, time, error, duration, and the wait
-    before the next. `status` is the status of the cell."""
+    """Returns a line for each of the attempts `failed`, which failed or were lost with their runner: number, time,
+    error, duration, and the wait before the next. By `info`, the run, and `status`, the status of the attempts' cell, a
+    line may instead say that the attempt is in flight."""
     return [_attempt(attempt, info, status) for attempt in failed]
 
 

@@ -26,7 +26,8 @@ def compared_with(
     samples: Sequence[Sample],
     reply: ResultRow,
 ) -> bool:
-    """Draws the selector of a text to compare the cell's reply with, and the word-by-word difference of the two.
+    """Draws the selector of a text to compare `reply` with, and the word-by-word difference of the two. `reply` is that
+    of one of the `samples` of the cell `entry`, which stands in the row.
 
     Returns False if no text is selected or one of the two texts is missing. The caller then shows the reply alone.
     """
@@ -50,8 +51,8 @@ def compared_with(
 def _others(
     comparison: ComparisonRows, row: ComparisonRow, entry: PooledCell, samples: Sequence[Sample], position: int
 ) -> dict[str, str]:
-    """Returns the options of the selector, as option in the address -> label: the expected answer, the cells of other
-    columns, and other samples than the one at `position`."""
+    """Returns the options of the selector with their labels: `expected` (the expected answer), the ids of the row's
+    other columns, and `sample:N` for each other sample than the one at `position`."""
     baseline = comparison.columns[0].id
     other_columns = [head for head in comparison.columns if head.id != entry.column and head.id in row.entries]
     options = {"expected": "the expected answer"} if row.case and row.case.expected is not None else {}
@@ -61,8 +62,8 @@ def _others(
 
 
 def _text_of(database: Database, run_id: str, row: ComparisonRow, samples: Sequence[Sample], option: str) -> str | None:
-    """Returns the reply that the option names: that of another sample of the cell (`sample:2`), or that of the row's
-    cell in another column (a column id). None if there is no reply."""
+    """Returns the reply that `option` names: that of another sample of the cell (`sample:2`), or that of the row's cell
+    in another column (its column id). None if there is no reply. The option `expected` is not allowed."""
     kind, _, number = option.partition(":")
     position = samples[int(number) - 1].position if kind == "sample" else row.entries[option].representative
     if position is None:

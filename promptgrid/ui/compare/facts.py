@@ -11,8 +11,8 @@ from promptgrid.ui.widgets.component import component
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One line: a name, a value and a note. `tone` colours the value ("mind": a warning, "": no colour); the value must
-    say the same in words."""
+    """One line: a name, a value and a note. `tone` colours the value as good, bad or a warning ("mind"); "" leaves it
+    without colour. The value must say the same in words."""
 
     name: str
     value: str
@@ -21,6 +21,6 @@ class Fact:
 
 
 def facts(lines: Sequence[Fact], *, key: str) -> None:
-    """Draws the lines in two columns, names and values; leaves out a line without value and note. The text is shown
-    literally."""
+    """Draws the lines in two columns, names and values. Leaves out a line that has neither a value nor a note. The text
+    is shown literally."""
     component("facts")(key=key, data={"facts": [asdict(line) for line in lines if line.value or line.note]})

@@ -40,8 +40,8 @@ class MatrixColumn:
     """One variant. `title_lines` are texts like ["few-shot", "t=0.7", "gpt-4o"]: the first has a line of its own, the
     others share one.
 
-    `mark` is a word beside the first line ("baseline", "best"). `sorted` is the direction if the rows are sorted by
-    this column.
+    `mark` is a word beside the first line, such as "baseline" or "best". `sorted` is the direction in which the rows
+    are sorted by this column ("": they are not).
     """
 
     id: str
@@ -53,7 +53,8 @@ class MatrixColumn:
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """A difference from the baseline in a few words, such as "+12 tokens". `tone` colours a better or worse value."""
+    """A difference from the baseline in a few words, such as "+12 tokens". `tone` colours it as better ("good"), worse
+    ("bad") or neither ("")."""
 
     text: str
     tone: Literal["", "good", "bad"] = ""

@@ -141,9 +141,9 @@ def _row(change: Change) -> MatrixRow:
 
 
 def _cell(answer: str | None, status: str | None, score: float | None, against: Change | None = None) -> MatrixCell:
-    """Returns the matrix cell for the answer, the status and the score that a case has in one of the two runs. In the
-    later run, `against` is the change that holds the earlier run's values, and the cell shows its differences from
-    them; in the earlier run it is None."""
+    """Returns the matrix cell for the answer, the status and the score that a case has in one of the two runs. For the
+    earlier run `against` is None. For the later run it is the change, which has the earlier run's values, and the cell
+    shows how it differs from them."""
     if status is None:
         return MatrixCell("", state="none")
     if status != "answered":
@@ -207,8 +207,8 @@ def _start() -> tuple[str, str] | None:
 def _write_address(
     before: RunInfo, after: RunInfo, kind: ChangeKind, page: int, selected: tuple[str, str] | None
 ) -> None:
-    """Writes both runs, the kind of change, the page and the selected change to the address. `selected` is (row id,
-    column id), of which the row names the change; None if no change is selected."""
+    """Writes both runs, the kind of change, the page and the selected change to the address. `selected` is the (row id,
+    column id) of the selected cell, whose row id names the change; None if no change is selected."""
     query = {"run": after.id, "against": before.id, "changes": kind, "page": "" if page == 1 else str(page)}
     query["change"] = selected[0] if selected else ""
     set_query({name: value for name, value in query.items() if value})

@@ -77,7 +77,8 @@ def _label_fields() -> None:
 
 
 def rule_notes(place: DeltaGenerator, content: Fields) -> list[str]:
-    """Shows why the rule cannot work, or which expected answers it cannot read; returns why it cannot work."""
+    """Shows in `place` the reasons why the answer rule cannot work, or if it can, which expected answers it cannot
+    read. Returns the reasons why it cannot work; [] if it can."""
     problems = _problems(content)
     sentences = problems or _unread(content)
     place.caption("  \n".join(f":orange[●] {plain(sentence)}" for sentence in sentences))

@@ -22,8 +22,9 @@ VALUES_HEIGHT = 68  # px
 
 
 def values_fields(prompt: Prompt) -> None:
-    """Draws a field for each variable, and above them the case of the table whose values they have. Draws the error of
-    a table that cannot be read, or the question for its encoding."""
+    """Draws a field for the value of each variable. If the prompt names a table of cases, draws above them the number
+    of the case whose values they have, with buttons for the previous and the next case; if the table cannot be read,
+    draws the error or the question for its encoding."""
     names = [variable.name for variable in variables(prompt.messages, prompt.inputs)]
     st.session_state.compose_shown = names
     with st.container(gap="xsmall", key="compose_values"):

@@ -36,8 +36,8 @@ MESSAGES_HEIGHT = 270  # px
 
 @st.fragment
 def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> None:
-    """Draws technique, values, messages and token bar; says in `rule_place` why the answer rule cannot work; saves the
-    draft, and shows in `place` whether the prompt is saved. Typing reruns only this fragment."""
+    """Draws technique, values, messages, and the token bar for `model`. Says in `rule_place` why the answer rule cannot
+    work. Saves the draft, and shows in `place` whether the prompt is saved. Typing reruns only this fragment."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
     rule_areas = [f"compose_{name}" for name in state.RULE_TEXTS]
     variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
@@ -62,7 +62,8 @@ def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> No
 
 
 def _known_names(prompt: Prompt) -> set[str]:
-    """Returns the names of columns and inputs, which are variables if they stand in single braces."""
+    """Returns the names that in single braces are probably meant as variables: the columns of the table of cases, and
+    the inputs of the prompt and of its examples."""
     table = open_table()
     columns = table.columns if table else ()
     return {*columns, *(item.name for item in prompt.inputs), *(n for e in prompt.examples for n in e.inputs)}

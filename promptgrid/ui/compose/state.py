@@ -171,8 +171,8 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
 
 
 def _filled(name: str, value: Any) -> Any:
-    """Returns the `value` of the widget for the field `name`; "" in place of the None of an empty text widget. An empty
-    number stays None."""
+    """Returns the `value` of the widget for the field `name`. An empty widget has None: for a text, returns ""
+    instead."""
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value
 
 
@@ -268,8 +268,8 @@ def value_texts() -> dict[str, str]:
 
 
 def variable_values(typed: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Returns variable name -> value; a field whose value was not text in the case holds JSON. `typed` has newer texts
-    by variable. Raises PromptError for a text that is no JSON in such a field."""
+    """Returns variable name -> value. A field into which `fill_values` put a value other than text holds JSON. `typed`
+    has newer texts by variable. Raises PromptError if the text of such a field is not JSON."""
     texts = value_texts() | dict(typed or {})
     kinds = st.session_state.get("compose_kinds", {})
     return {name: _json_value(name, text) if text and name in kinds else text for name, text in texts.items()}
@@ -284,7 +284,8 @@ def _json_value(name: str, text: str) -> Any:
 
 
 def fill_values(values: Mapping[str, Any]) -> None:
-    """Puts values into the fields of the variables; those that are not text become JSON and keep their kind."""
+    """Puts the values, by variable name, into the fields of the variables. A value that is not text becomes JSON, and
+    `variable_values` reads its field as JSON."""
     kinds = {name: kind for name, kind in st.session_state.get("compose_kinds", {}).items() if name not in values}
     for name, value in values.items():
         st.session_state[f"compose_value_{name}"] = value_text(value)

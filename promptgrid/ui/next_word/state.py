@@ -105,8 +105,8 @@ def take_example(text: str) -> None:
 
 
 def _change(name: str, value: str) -> None:
-    """Sets the text (`name` TEXT) or the model (MODEL): removes all added tokens (the trail), stops all calls and saves
-    the draft."""
+    """Sets the text (if `name` is TEXT) or the model (if it is MODEL) to `value`, removes all added tokens (the trail),
+    stops all calls and saves the draft."""
     st.session_state[name] = value
     st.session_state.next_trail = ()
     for call in CALLS:

@@ -193,7 +193,8 @@ def _preview(table: CasesTable) -> None:
 
 
 def _kinds(rows: Sequence[Case]) -> dict[str, str]:
-    """Returns, for each column that has a value other than text, the kind of its first such value."""
+    """Returns, for each column in which a case of `rows` has a value other than text, the kind of the first such value,
+    as `kind_of` names it: integer, array and so on."""
     kinds: dict[str, str] = {}
     for case in rows:
         for name, value in case.inputs.items():

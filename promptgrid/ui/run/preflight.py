@@ -48,8 +48,9 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
 
 
 def _most_cells(plan: Plan) -> int:
-    """Returns the number of cells if each combination of the plan made one. The preflight may find fewer: values that a
-    model does not take are merged, techniques that do not suit a prompt are skipped."""
+    """Returns the number of all combinations of the plan's prompts, techniques, cases, models, parameter values and
+    samples. The preflight may find fewer cells: values that a model does not take are merged, techniques that do not
+    suit a prompt are skipped."""
     axes = (plan.prompts, plan.techniques, plan.cases, plan.models, *plan.axes.values())
     return math.prod(map(len, axes)) * plan.samples
 

@@ -47,7 +47,8 @@ def _parsed(text: str, expected: str) -> CasesTable:
 
 
 def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> CasesTable:
-    """Returns the table of typed rows."""
+    """Returns the table of the rows that the user has typed. Each is {column: text} with all the `columns` and
+    `expected`, which holds the expected answer ("": none)."""
     cases = tuple(
         Case(str(number), {n: row[n] for n in columns if n != EXPECTED}, row[EXPECTED].strip() or None)
         for number, row in enumerate(rows, 1)

@@ -38,8 +38,8 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class FootLine:
-    """A line at the bottom of the sidebar, with a dot whose colour shows the `state` ("mind": a warning). If `page`, a
-    path of `links`, is set, the line links to it with `query`."""
+    """A line at the bottom of the sidebar, with a dot whose colour shows the `state` ("mind": a warning). With a
+    `page`, one of the paths in `links`, the line is a link to that page with the parameters `query`."""
 
     text: str
     state: FootState = "ok"

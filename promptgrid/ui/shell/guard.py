@@ -105,7 +105,8 @@ def _entrance(request: HTTPConnection, cookie: str, key: str) -> Response:
     """Returns the page that sets the cookie (named `cookie`, with the value `key`) and opens the address without the
     key.
 
-    A redirect would not do: browsers send no `strict` cookie along a redirect that a link on another page led to.
+    A redirect would not do: after a link on another page, browsers follow a redirect without the SameSite=Strict
+    cookie.
     """
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "key"])
     target = "/" + request.url.path.lstrip("/") + (f"?{rest}" if rest else "")
@@ -116,9 +117,9 @@ def _entrance(request: HTTPConnection, cookie: str, key: str) -> Response:
 
 
 def _without_key(request: HTTPConnection) -> Response:
-    """Returns the answer to a request without a valid key: a page that says what to do. Background requests, from a tab
-    that is open since an earlier start of the server, get JSON with status 401, because the tab shows its text; with
-    403 Streamlit would show its own text."""
+    """Returns the answer to a request without a valid key: a page that says what to do. A background request comes from
+    a tab that has been open since an earlier start of the server. It gets JSON with status 401, whose text the tab
+    shows; with status 403 Streamlit would show a text of its own."""
     if "/_stcore/" in request.url.path:
         return JSONResponse(_NO_KEY_TEXT, 401, {"Cache-Control": "no-store"})
     return _page(401, "", _NO_KEY)
@@ -135,8 +136,8 @@ def _page(status: int, head: str, body: str) -> Response:
 
 
 def _with_headers(send: Send, host: str) -> Send:
-    """Returns a `send` that adds security headers to each response: other pages cannot embed ours, and ours load and
-    connect to nothing but this server (`host`)."""
+    """Returns a `send` that adds security headers to each response: other web pages cannot embed the dashboard's pages,
+    and these load from and connect to nothing but this server (`host`)."""
     rules = (
         "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'",  # Streamlit and Vega need the last two
         f"connect-src 'self' data: blob: ws://{host} wss://{host}",

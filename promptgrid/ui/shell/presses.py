@@ -35,15 +35,16 @@ _request_rerun = AppSession.request_rerun
 
 
 def keep_every_press() -> None:
-    """Replaces two methods of Streamlit, for all sessions of this process, so that no press is lost."""
+    """Replaces two methods of Streamlit by `_uninterrupted` and `_with_earlier_presses`, for all sessions of this
+    process, so that no press is lost."""
     SafeSessionState.on_script_will_rerun = _uninterrupted  # type: ignore[method-assign, assignment]
     AppSession.request_rerun = _with_earlier_presses  # type: ignore[method-assign, assignment]
 
 
 def _uninterrupted(state: SafeSessionState, *args: Any, **options: Any) -> None:
-    """Replaces the method in which a run takes the values of the widgets and calls the callbacks: the next press can
-    stop the run only after that. A PromptgridError of a callback is shown above the page. Raises StopException if the
-    run was stopped before it began; the next run then has its presses."""
+    """Replaces the method in which a run of the script takes the values of the widgets and calls the callbacks: the
+    next press can stop the script run only after that. A PromptgridError of a callback is shown above the page. Raises
+    StopException if the script run was stopped before it began; its presses go to the next one."""
     context = get_script_run_ctx(suppress_warning=True)
     requests = None if context is None else context.script_requests
     if requests is None:
@@ -69,8 +70,8 @@ def _begin(requests: ScriptRequests) -> None:
 
 
 def _with_earlier_presses(session: AppSession, client_state: ClientState | None) -> None:
-    """Replaces the method that requests a run. If the present run is stopped for it and has not begun, the new run gets
-    the presses of both."""
+    """Replaces the method that requests a run of the script. If the new script run stops one that has not begun, it
+    gets the presses of both."""
     runner = session._scriptrunner
     replaces = client_state is not None and not client_state.fragment_id and config.get_option("runner.fastReruns")
     if runner is not None and client_state is not None and replaces:
@@ -81,8 +82,8 @@ def _with_earlier_presses(session: AppSession, client_state: ClientState | None)
 
 
 def _stopped(requests: ScriptRequests) -> WidgetStates | None:
-    """Stops the run that was requested last. Returns the widget states of its request, or None if the run has begun or
-    was stopped already."""
+    """Stops the run of the script that was requested last. Returns the widget states of its request, or None if that
+    script run has begun or was stopped already."""
     with requests._lock:
         over = requests._state is ScriptRequestType.STOP or vars(requests).get("begun") is requests._rerun_data
         requests._state = ScriptRequestType.STOP

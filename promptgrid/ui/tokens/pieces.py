@@ -53,8 +53,8 @@ def _piece(piece: Piece, text: str, differs: bool) -> dict[str, Any]:
 
 def _around(before: str, whole: list[str], rest: str) -> list[str]:
     """Returns the texts of a token that begins or ends inside a character, alternately ordinary text and signs, as
-    `visible` does: `before`, the list `whole` of the token's whole characters, and `rest`. `before` and `rest` stand
-    for the bytes of the incomplete characters, as ordinary text."""
+    `visible` does. `before` and `rest` are the bytes of the incomplete characters at its beginning and end, as ordinary
+    text ("": none). `whole` has the texts of the whole characters between them."""
     return [before, "", *whole, *([rest] if len(whole) % 2 == 0 else ["", rest])]
 
 

@@ -45,8 +45,8 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
 
 
 def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> None:
-    """Adds the run with this id to `listed` (runs by id), which lacks runs that are too old or deleted. Shows an error
-    if the run does not exist."""
+    """Adds the run with this id, which is too old for the list or deleted, to `listed` (runs by id). Shows an error if
+    the run does not exist."""
     try:
         run = runs.find_run(database, run_id)
     except StoreError:

@@ -34,10 +34,10 @@ class CasesTable:
 
 def read_table(path: Path, name: str = "", expected: str = "") -> CasesTable:
     """Returns the table in a file, cached until the file changes. `name` stands for it in messages ("": the file's
-    name); `expected` names the column of the right answers ("": `expected`).
+    name); `expected` names the column of the right answers ("": the column called `expected`).
 
-    Raises CasesError, or EncodingError if the encoding is not clear and the user has not chosen one. A choice applies
-    to this table only: it is stored under the error's message, which names the table and a row.
+    Raises CasesError, or EncodingError if the encoding is not clear and the user has not chosen one. The user's choice
+    applies to this table only: it is stored under the error's message, which names the table and a row.
     """
     try:
         stamp = path.stat()

@@ -17,7 +17,8 @@ def token_bar(
     *,
     key: str | None = None,
 ) -> None:
-    """Draws the bar with its legend. All numbers are tokens.
+    """Draws a bar that shows how the parts of a request and the room for its reply fill the context, with a legend. All
+    numbers are tokens.
 
     `parts` are (label, tokens) in the order of the messages, `reserve` is the room for the reply, and `limit` is the
     context limit of the model (None: unknown). If `exact` is False, the total is marked "≈" and `reason` says why.

@@ -46,7 +46,7 @@ def _cut(diff: WordsDiff, first: str, second: str) -> str:
 
 
 def _drawn_spans(part: DiffSpan) -> Iterator[dict[str, Any]]:
-    """Yields the pieces of a span (a run of words that both texts have, or only one) to draw, each as {kind, text}.
+    """Yields the pieces of a span to draw, each as {kind, text}. The kind is that of the span: same, removed or added.
     A long span loses its middle, for which a piece of the kind `gap` stands; changed white space becomes visible
     signs."""
     text, most = part.text, _EQUAL if part.kind == "same" else _CHANGED
