@@ -139,8 +139,9 @@ def _apart(strengths: Floats, covariance: Floats) -> tuple[tuple[float, ...], ..
 
 @dataclass(frozen=True, slots=True)
 class PositionBias:
-    """How often the left reply (for a judge: the reply in first place) won: in `left` of `decided` votes, which do not
-    include the `ties`.
+    """How often the left reply won: in `left` of `decided` votes, which do not include the `ties`. For a judge that has
+    seen each pair in both orders, `decided` are the pairs in which it preferred the same place in both, `left` those of
+    them in which that was the first place.
 
     `share` (`left` of `decided`) with its 95 % `interval` (Wilson) is about 0.5 without bias; `p` is the p-value of the
     exact binomial test for 0.5. All three are None where all votes are ties or there are none.
@@ -155,8 +156,9 @@ class PositionBias:
 
 
 def position_bias(left_wins: int, right_wins: int, ties: int = 0) -> PositionBias:
-    """Returns the position bias of votes on pairs whose sides were drawn at random, or of which each was judged in both
-    orders: without bias the left reply (for a judge: the one in first place) wins half of them.
+    """Returns the position bias of votes on pairs whose sides were drawn at random: without bias the left side wins
+    half of them. `left_wins` and `right_wins` may also count the pairs in which a judge preferred the first or the
+    second place in both orders.
 
     Source of the concern: L. Zheng et al., "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena" (2023).
     """
