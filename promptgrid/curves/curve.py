@@ -75,10 +75,10 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """The points of a run over the parameter `axis`: line by line, within a line in the order of the values.
+    """The points of a run over the parameter `axis`, line by line; a line has the points that differ in it alone.
 
-    `left_out` has a sentence for each reason why values are on no line. `price` names the cost that decides `pareto`:
-    `cost_usd`, or `tokens` if every reply is free or a price is unknown.
+    `left_out` has a sentence for each reason why values are on no line. `price` names the cost by which a point is
+    `pareto` (no other is both better and cheaper): `cost_usd`, or `tokens` if all is free or a price unknown.
     """
 
     points: Sequence[CurvePoint]

@@ -34,7 +34,8 @@ def write_html(
     database: Database, run_id: str, out: BinaryIO, positions: Sequence[int] | None = None, part: str = ""
 ) -> int:
     """Writes the report of the run (see `report`) to an open file, and returns the number of cases in its table. With
-    `positions`, the table has only the cases and variants of these cells; with `part`, the report is on its cases only.
+    `positions`, the table has only the cases and variants of these cells; with `part` (learn, choose, prove), the whole
+    report is on the cases of that part only.
 
     Raises StoreError when the run no longer exists.
     """

@@ -112,9 +112,9 @@ def _contains(subject: Subject) -> Verdict:
 
 
 def _regex(subject: Subject) -> Verdict:
-    """Tells whether the check's option `pattern` matches in the output. Without that option, compares the
-    answer with the expected value; if one of them is missing, tells whether the pattern of the prompt's answer rule
-    matches."""
+    """Tells whether the check's option `pattern` matches in the output. Without that option, tells
+    whether the answer equals the expected value; if one of them is missing, tells whether the pattern of the prompt's
+    answer rule matches in the answer, or else in the output."""
     pattern = subject.spec.options.get("pattern")
     own = pattern is not None
     pattern = pattern if own else subject.rule.pattern

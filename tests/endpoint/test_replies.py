@@ -157,11 +157,9 @@ def test_models_are_read_however_they_are_listed(listing: Any) -> None:
 
 def test_names_that_cannot_be_shown_are_left_out() -> None:
     odd = [{"id": "\ud800"}, {"id": "\x1b[31m"}, {"id": "x" * 5000}, {"id": ["a"]}, {"id": None}]
-    many = [{"id": f"m{number}"} for number in range(20_000)]
-    with Wire(answer(json.dumps([*odd, *many]).encode())) as server:
+    with Wire(answer(json.dumps([*odd, {"id": "m0"}, {"id": "m1"}]).encode())) as server:
         names = with_endpoint(server.url, lambda endpoint: endpoint.models())
-    assert "m0" in names
-    assert len(names) == 10_000 - len(odd)
+    assert names == ["m0", "m1"]
 
 
 SPOILED = ["filtered-empty", "filtered-midway", "broken-off", "tool-call", "thought-only", "spent-unseen"]

@@ -155,8 +155,8 @@ def _keep(conversation_id: str, text: str) -> None:
 
 def _turns(nodes: Sequence[Node], text: str, variant: ChatVariant, *, answering: bool) -> list[tuple[int | None, Turn]]:
     """Returns (turn id, turn) for each turn of the variant's next request; the id is None for a system message that
-    only the variant has. The typed `text` is the last turn. With `answering`, while a reply is in flight, it is left
-    out."""
+    only the variant has. The typed `text` is the last turn; with `answering` (a reply is in flight) the text is left
+    out, since it belongs to the request after that."""
     unanswered = bool(nodes) and nodes[-1].role == "user" and not text.strip()
     typed = [] if answering or unanswered else [Node(_TYPED, None, "user", "history", text, False, {})]
     return tree.sent([*nodes, *typed], variant)

@@ -26,8 +26,8 @@ SYSTEM_HEIGHT = 90  # px
 
 
 def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, DeltaGenerator]:
-    """Draws the variants and the fields of the context window. Returns (the variant whose context window is shown, the
-    place in which that window is to be drawn)."""
+    """Draws the variants and the fields that limit how much of the conversation is sent. Returns (the variant whose
+    context window is selected, an empty place in which the caller draws that window)."""
     for number, variant in enumerate(settings.variants, 1):
         _variant(conversation.id, variant, number, alone=len(settings.variants) == 1)
     if len(settings.variants) < MAX_VARIANTS:

@@ -32,9 +32,9 @@ REPLY_HEIGHT = 130  # px, fixed so that a streamed reply does not move the page
 
 @dataclass
 class Try(Background):
-    """A call of Try once, in flight or ended. `point` is the point of the grid that is sent, `expected` the expected
-    answer (None: there is none). `text` is the part of the reply that has arrived; `reply` is None until the end.
-    Reruns of the page do not interrupt the call."""
+    """The call that the button "Try once" starts, in flight or ended. `point` is the point of the grid that is sent,
+    `expected` the expected answer (None: there is none). `text` is the part of the reply that has arrived; `reply` is
+    None until the end. Reruns of the page do not interrupt the call."""
 
     point: Point
     expected: str | None
