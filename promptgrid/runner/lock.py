@@ -18,6 +18,8 @@ _SETTINGS = frozenset(
     {"PROMPTGRID_BUILTIN_MODEL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
 
+_MOMENT_S = 2.0  # a process that finds the lock free, or only looks at it, holds the place in the line for a moment
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -63,10 +65,10 @@ class RunnerLock:
         return True
 
     def acquire_in_turn(self, *, wait_s: float) -> bool:
-        """Takes the lock like `acquire`, as a runner that stays. Only one process may wait for it: returns False at
-        once if another one is waiting."""
+        """Takes the lock like `acquire`, as a runner that stays. Only one process may wait for it: returns False
+        after a moment if another one is waiting."""
         try:
-            with self._next.acquire(timeout=0):
+            with self._next.acquire(timeout=_MOMENT_S):
                 return self.acquire(wait_s=wait_s)
         except Timeout:
             return False
