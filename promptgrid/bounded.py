@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,10 +67,15 @@ def _exchange(line: bytes) -> bytes:
     if watchdog is not None:
         watchdog.start()
     answer = b""
-    with suppress(OSError):
+    try:
         child.stdin.write(line)
         child.stdin.flush()
         answer = child.stdout.readline()
+    except OSError:
+        pass
+    except BaseException:  # such as Ctrl+C: the next call must not read the answer to this one
+        _end()
+        raise
     if watchdog is not None:
         watchdog.cancel()
     if not answer.endswith(b"\n"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -50,6 +51,26 @@ def test_what_failed_three_times_is_not_tried_again() -> None:
     with pytest.raises(bounded.Exceeded, match="not tried again"):
         bounded.call("tests.test_bounded:ends", "", blame="always fails")
     assert bounded.call("tests.test_bounded:cpu_seconds", 0, blame="another") == 0
+
+
+def test_an_interrupted_call_leaves_no_answer_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert search("a", "a").text == "a"
+    child = bounded._child
+    assert child is not None
+    assert child.stdout is not None
+
+    def interrupted() -> bytes:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bounded, "_child", SimpleNamespace(
+            stdin=child.stdin, stdout=SimpleNamespace(readline=interrupted), poll=child.poll, kill=child.kill,
+            communicate=child.communicate,
+        ))  # fmt: skip
+        with pytest.raises(KeyboardInterrupt):
+            search("old", "old")
+    child.wait(10)
+    assert search("new", "new").text == "new"
 
 
 def test_threads_get_their_own_results() -> None:

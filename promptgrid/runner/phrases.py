@@ -125,8 +125,7 @@ def pace_words(info: RunInfo, state: RunProgress) -> list[str]:
     lines = []
     for name, pace in state.paces.items() if info.status == "running" else ():
         parts = [f"{pace.window:,} at a time of {pace.most:,}"] if pace.window < pace.most else []
-        if pace.waits_s >= 1:
-            parts.append(f"waits {pace.waits_s:.0f} s" + ("" if parts else " for its rate limit"))
+        parts += [f"waits {pace.waits_s:.0f} s"] if pace.waits_s >= 1 else []
         if parts:
             lines.append(f"{name}: {', '.join(parts)}")
     return lines

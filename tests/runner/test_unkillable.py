@@ -44,6 +44,11 @@ from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("endpoint")
 
+SLOW_TO_WRITE = (
+    "import promptgrid.calls.journal as journal; journal._GROUP_S = 60;"
+    "import runpy; runpy.run_module('promptgrid.runner', run_name='__main__')"
+)
+
 
 def is_(database: Database, run_id: str, status: RunStatus) -> bool:
     return runs.find_run(database, run_id).status == status
@@ -116,10 +121,8 @@ def test_a_runner_killed_before_it_could_cancel_leaves_a_cancelled_run(
 def test_replies_that_a_killed_runner_had_not_committed_are_kept(
     database: Database, hostile: HostileServer, home: Path, wanted: Any
 ) -> None:
-    slow_to_write = "import promptgrid.calls.journal as journal; journal._GROUP_S = 60;"
-    serve = "import runpy; runpy.run_module('promptgrid.runner', run_name='__main__')"
     run_id = client.submit(database, a_plan(words=6, concurrency=6))
-    with process(home, "-c", slow_to_write + serve) as runner:
+    with process(home, "-c", SLOW_TO_WRITE) as runner:
         until(lambda: hostile.books.replies_sent == 6 and unsaved(home) == 6)
         assert not named(database, run_id)
         kill(runner)
@@ -134,10 +137,8 @@ def test_replies_that_a_killed_runner_had_not_committed_are_kept(
 def test_the_same_plan_started_anew_takes_in_what_the_killed_runner_had_not_committed(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
-    slow_to_write = "import promptgrid.calls.journal as journal; journal._GROUP_S = 60;"
-    serve = "import runpy; runpy.run_module('promptgrid.runner', run_name='__main__')"
     first = client.submit(database, a_plan(words=6, concurrency=6))
-    with process(home, "-c", slow_to_write + serve) as runner:
+    with process(home, "-c", SLOW_TO_WRITE) as runner:
         until(lambda: hostile.books.replies_sent == 6 and unsaved(home) == 6)
         kill(runner)
     assert carried_out(database, client.submit(database, a_plan(words=6))) == "finished"

@@ -14,8 +14,8 @@ from promptgrid.ui import links
 from promptgrid.ui.widgets.component import STATIC
 from promptgrid.ui.widgets.plain import plain
 
-FootState = Literal["ok", "busy", "mind", "off"]
-_DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mind": ":orange[●]", "off": ":gray[○]"}
+FootState = Literal["ok", "busy", "mind"]
+_DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mind": ":orange[●]"}
 
 # Group -> (file, label, icon).
 MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {

@@ -80,7 +80,7 @@ def test_only_an_endpoint_that_is_held_back_is_named() -> None:
         "narrow": PaceSnapshot(1, 2, 0.4),
     }
     assert phrases.pace_words(a_run("running"), state_of(paces=paces)) == [
-        "openai: 4 at a time of 32, waits 12 s", "wide: waits 5 s for its rate limit", "narrow: 1 at a time of 2",
+        "openai: 4 at a time of 32, waits 12 s", "wide: waits 5 s", "narrow: 1 at a time of 2",
     ]  # fmt: skip
     assert phrases.pace_words(a_run("paused"), state_of(paces=paces)) == []
 
