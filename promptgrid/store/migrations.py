@@ -100,6 +100,15 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
     ),
     8: ("ALTER TABLE cases ADD COLUMN checks TEXT DEFAULT '' NOT NULL",),
     9: ("ALTER TABLE votes ADD COLUMN orders VARCHAR DEFAULT '' NOT NULL",),
+    10: (
+        "ALTER TABLE runs ADD COLUMN favourite BOOLEAN DEFAULT 0 NOT NULL",
+        "ALTER TABLE runs ADD COLUMN tags TEXT DEFAULT '[]' NOT NULL",
+        """CREATE TABLE expectations (
+            id INTEGER NOT NULL PRIMARY KEY,
+            run_id VARCHAR NOT NULL REFERENCES runs (id) ON DELETE CASCADE, case_position INTEGER NOT NULL,
+            "before" TEXT, "after" TEXT, changed FLOAT NOT NULL)""",
+        "CREATE INDEX expectations_by_run ON expectations (run_id, case_position)",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 9
+VERSION = 10
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -69,6 +69,8 @@ runs = Table(
     Column("reused", Integer, nullable=False, default=0),
     Column("retried", Integer, nullable=False, default=0),
     Column("live", Text, nullable=False, default="{}"),  # JSON: the runner's current figures
+    Column("favourite", Boolean, nullable=False, default=False, server_default=false()),
+    Column("tags", Text, nullable=False, default="[]", server_default="[]"),  # JSON: a list of words
 )
 
 cases = Table(
@@ -82,6 +84,19 @@ cases = Table(
     Column("part", String, nullable=False, server_default=""),  # learn · choose · prove; "": none
     Column("checks", Text, nullable=False, server_default=""),  # JSON: the case's own checks as typed; "": none
 )
+
+expectations = Table(
+    "expectations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
+    Column("case_position", Integer, nullable=False),
+    Column("before", Text),  # NULL: the case had no expected answer
+    Column("after", Text),
+    Column("changed", Float, nullable=False),
+    Index("expectations_by_run", "run_id", "case_position"),
+)
+"""Each change of a case's expected answer after the run was planned. The newest change of a case can be undone."""
 
 parts = Table(
     "parts",
