@@ -109,6 +109,15 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             "before" TEXT, "after" TEXT, changed FLOAT NOT NULL)""",
         "CREATE INDEX expectations_by_run ON expectations (run_id, case_position)",
     ),
+    11: (
+        """CREATE TABLE prompt_drafts (
+            id VARCHAR NOT NULL PRIMARY KEY, prompt VARCHAR NOT NULL, kind VARCHAR NOT NULL, value TEXT NOT NULL,
+            updated FLOAT NOT NULL)""",
+        "CREATE INDEX ix_prompt_drafts_prompt ON prompt_drafts (prompt)",
+        """INSERT INTO prompt_drafts SELECT lower(hex(randomblob(6))), substr(name, 8), 'draft', value, updated
+            FROM drafts WHERE name LIKE 'prompt:%'""",
+        "DELETE FROM drafts WHERE name LIKE 'prompt:%'",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

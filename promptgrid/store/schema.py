@@ -1,6 +1,4 @@
-"""Defines the tables, in SQLAlchemy Core types that SQLite and PostgreSQL both have. Times are seconds since 1970,
-UTC.
-"""
+"""Defines the tables, in SQLAlchemy Core types that SQLite and PostgreSQL have. Times are seconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -21,7 +19,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 10
+VERSION = 11
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -41,6 +39,16 @@ drafts = Table(
     "drafts",
     metadata,
     Column("name", String, primary_key=True),
+    Column("value", Text, nullable=False),  # JSON
+    Column("updated", Float, nullable=False),
+)
+
+prompt_drafts = Table(
+    "prompt_drafts",
+    metadata,
+    Column("id", String, primary_key=True),  # random: each tab of a browser has its own draft of a prompt
+    Column("prompt", String, nullable=False, index=True),
+    Column("kind", String, nullable=False),  # draft · values · aside (drafts.KINDS)
     Column("value", Text, nullable=False),  # JSON
     Column("updated", Float, nullable=False),
 )

@@ -56,7 +56,7 @@ def version_3(path: Path) -> None:
         for table in CHAT:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE meta SET value='3'")
-        connection.execute("INSERT INTO drafts VALUES ('kept', '1', 0)")
+        connection.execute("INSERT INTO drafts VALUES ('kept', '1', 0), ('prompt:films', '2', 7)")
         connection.commit()
 
 
@@ -95,6 +95,9 @@ def test_a_database_of_every_version_gets_the_shape_of_a_new_one(
 def test_what_is_in_it_stays(path: Path) -> None:
     version_3(path)
     assert drafts.draft(Database(), "kept") == 1
+    (info,) = drafts.prompt_drafts_of(Database(), "films")
+    assert drafts.prompt_draft(Database(), info.id) == (drafts.DraftInfo(info.id, "draft", 7), 2)
+    assert drafts.draft(Database(), "prompt:films") is None
 
 
 def test_a_copy_of_the_old_database_is_kept(path: Path) -> None:
