@@ -19,7 +19,7 @@ from promptgrid.cli.judge import judge
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
 from promptgrid.cli.run import plan, run
-from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, undelete
+from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, tag, undelete
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
@@ -57,7 +57,7 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, export, gate, arena,
+    dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate, arena,
     judge, compare, pin, unpin, curve,
     tokens, next_word, prompts, models, doctor, backup,
 ):  # fmt: skip

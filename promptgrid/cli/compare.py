@@ -109,7 +109,8 @@ def pin(run: str) -> None:
 
     `--no-worse-than pinned` of `promptgrid run` and `promptgrid gate` compares with it.
     """
-    from promptgrid.store import Database, baselines, runs
+    from promptgrid.store import Database, runs
+    from promptgrid.store.across import baselines
 
     database = Database()
     run_id = runs.find_run(database, run).id
@@ -122,7 +123,8 @@ def pin(run: str) -> None:
 def unpin(prompt: str) -> None:
     """Remove the baseline of a prompt; the run stays."""
     from promptgrid.errors import StoreError
-    from promptgrid.store import Database, baselines
+    from promptgrid.store import Database
+    from promptgrid.store.across import baselines
 
     database = Database()
     if not baselines.unpin(database, prompt):

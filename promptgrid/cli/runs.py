@@ -26,21 +26,25 @@ _RUN = click.argument("run", metavar="RUN")
 
 @click.command()
 @click.option("--deleted", is_flag=True, help="List deleted runs, which `undelete` restores.")
+@click.option("--favourites", is_flag=True, help="Only favourites (see `tag`).")
+@click.option("--tag", default="", help="Only the runs with this tag.")
 @click.option("--json", "as_json", is_flag=True)
-def runs(deleted: bool, as_json: bool) -> None:
+def runs(deleted: bool, favourites: bool, tag: str, as_json: bool) -> None:
     """List the runs, newest first."""
     from datetime import datetime
 
     from promptgrid.cli import sheet
     from promptgrid.runner import phrases
-    from promptgrid.store import Database, baselines
+    from promptgrid.store import Database
     from promptgrid.store import runs as store
+    from promptgrid.store.across import baselines
 
     database = Database()
     baseline_of: dict[str, list[str]] = {}
     for prompt, run_id in baselines.pinned(database).items():
         baseline_of.setdefault(run_id, []).append(prompt)
-    entries = [(info, store.progress(database, info.id)) for info in store.list_runs(database, deleted=deleted)]
+    infos = store.list_runs(database, deleted=deleted, favourite=favourites, tag=tag)
+    entries = [(info, store.progress(database, info.id)) for info in infos]
     if as_json:
         listed = [
             asdict(info) | {"progress": asdict(progress), "baseline_of": baseline_of.get(info.id, [])}
@@ -49,7 +53,8 @@ def runs(deleted: bool, as_json: bool) -> None:
         echo_json(json.dumps(listed))
         return
     if not entries:
-        echo("No runs yet. Start one with: promptgrid run sentiment")
+        marked = favourites or tag or deleted
+        echo("No such runs." if marked else "No runs yet. Start one with: promptgrid run sentiment")
         return
     rows = [
         [
@@ -58,13 +63,15 @@ def runs(deleted: bool, as_json: bool) -> None:
             phrases.STATUS_WORDS[i.status],
             f"{p.done}/{p.total}",
             f"{datetime.fromtimestamp(i.created):%F %H:%M}",
+            "★" if i.favourite else "",
+            ", ".join(i.tags),
             ", ".join(baseline_of.get(i.id, ())),
         ]
         for i, p in entries
     ]
-    header = ["run", "name", "status", "done", "created", "baseline of"]
-    columns = len(header) if any(row[-1] for row in rows) else len(header) - 1
-    echo(sheet.table(header[:columns], [row[:columns] for row in rows]))
+    header = ["run", "name", "status", "done", "created", "favourite", "tags", "baseline of"]
+    used = [at for at in range(len(header)) if at < 5 or any(row[at] for row in rows)]
+    echo(sheet.table([header[at] for at in used], [[row[at] for at in used] for row in rows]))
 
 
 @click.command()
@@ -157,6 +164,29 @@ def rename(run: str, name: str) -> None:
     info = store.find_run(database, run)
     store.change(database, info.id, name=name)
     echo(f'Run {info.id} is called "{name}".')
+
+
+@click.command()
+@_RUN
+@click.argument("tags", metavar="TAG…", nargs=-1)
+@click.option("--remove", multiple=True, metavar="TAG", help="Take this tag off; may be repeated.")
+@click.option("--favourite/--no-favourite", default=None, help="Make the run a favourite, or no longer one.")
+def tag(run: str, tags: tuple[str, ...], remove: tuple[str, ...], favourite: bool | None) -> None:
+    """Add tags to a run, by which `promptgrid runs --tag` finds it; without options or tags, list its tags.
+
+    promptgrid tag last production "before the move" --favourite
+    """
+    from promptgrid.store import Database
+    from promptgrid.store import runs as store
+    from promptgrid.store.across import tags as marks
+
+    database = Database()
+    run_id = store.find_run(database, run).id
+    if favourite is not None:
+        marks.set_favourite(database, run_id, favourite)
+    listed = marks.change_tags(database, run_id, add=tags, remove=remove)
+    star = " is a favourite and" if store.find_run(database, run_id).favourite else ""
+    echo(f"Run {run_id}{star} has {'the tags ' + ', '.join(listed) if listed else 'no tags'}.")
 
 
 @click.command()

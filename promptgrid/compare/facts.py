@@ -21,8 +21,8 @@ from promptgrid.compare.variants import Variant, in_grid_order
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.stats.intervals import Floats
 from promptgrid.store import Database
+from promptgrid.store.across.looks import looks_before
 from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
-from promptgrid.store.looks import looks_before
 from promptgrid.store.results import Stamp, stamp
 from promptgrid.techniques import VOTES
 

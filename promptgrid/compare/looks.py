@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from promptgrid.compare.facts import Facts
 from promptgrid.store import Database
-from promptgrid.store.looks import looks_before
+from promptgrid.store.across.looks import looks_before
 from promptgrid.store.runs import RunInfo
 
 

@@ -9,7 +9,8 @@ from promptgrid import humanize
 from promptgrid.compare.runs import Change, VariantChange, against
 from promptgrid.errors import GateError
 from promptgrid.gate.results import Broke, GateResult
-from promptgrid.store import Database, baselines, runs
+from promptgrid.store import Database, runs
+from promptgrid.store.across import baselines
 
 PINNED = "pinned"
 

@@ -28,7 +28,7 @@ _ENDED_BADLY = ("failed", "refused", "too_long")
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """A run without its cells; `total` is the number of cells. `message` says why a stopped run stopped; `heartbeat` is
-    when its runner last wrote. Times are in seconds since 1970."""
+    when its runner last wrote; `favourite` and `tags` are a person's marks. Times are in seconds since 1970."""
 
     id: str
     name: str
@@ -41,6 +41,8 @@ class RunInfo:
     ended: float | None
     deleted: float | None
     heartbeat: float | None
+    favourite: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +95,17 @@ class RunProgress:
         return self.left / self.per_second if self.per_second else None
 
 
-def list_runs(database: Database, *, deleted: bool = False, limit: int = 200) -> list[RunInfo]:
-    """Returns at most `limit` runs, newest first: those that are not deleted, or with `deleted` only the deleted
-    ones."""
+def list_runs(
+    database: Database, *, deleted: bool = False, favourite: bool = False, tag: str = "", limit: int = 200
+) -> list[RunInfo]:
+    """Returns at most `limit` runs, newest first: those that are not deleted, or with `deleted` only the deleted ones.
+    With `favourite`, only favourites; with `tag`, only runs that have this tag."""
     condition = runs.c.deleted.is_not(None) if deleted else runs.c.deleted.is_(None)
     query = _infos().where(condition, runs.c.status != "planning")
+    if favourite:
+        query = query.where(runs.c.favourite)
+    if tag:
+        query = query.where(runs.c.tags.contains(json.dumps(tag, ensure_ascii=False), autoescape=True))
     with database.read() as connection:
         return _read(connection, query, limit)
 
@@ -131,7 +139,7 @@ def _infos() -> sa.Select[Any]:
 def _read(connection: sa.Connection, infos: sa.Select[Any], limit: int) -> list[RunInfo]:
     """Returns the newest `limit` runs of the query `infos`."""
     rows = connection.execute(infos.order_by(runs.c.created.desc()).limit(limit))
-    return [RunInfo(**row._mapping) for row in rows]
+    return [RunInfo(**{**row._mapping, "tags": tuple(json.loads(row.tags))}) for row in rows]
 
 
 def plan_of(database: Database, run_id: str) -> Plan:

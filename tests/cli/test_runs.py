@@ -92,3 +92,19 @@ def test_extend_wants_to_know_what() -> None:
     result = promptgrid("extend", "last")
     assert result.exit_code == 2
     assert "Say what to add" in result.output
+
+
+@pytest.mark.usefixtures("work")
+def test_runs_are_tagged_and_found_by_their_tags() -> None:
+    promptgrid(*RUN, "--name", "first")
+    promptgrid(*RUN, "--name", "second")
+    assert "no tags" in promptgrid("tag", "last").stdout
+    assert (
+        "a favourite and has the tags production, slow"
+        in promptgrid("tag", "last", "production", "slow", "--favourite").stdout
+    )
+    for option in (("--tag", "slow"), ("--favourites",)):
+        assert [run["name"] for run in json.loads(promptgrid("runs", *option, "--json").stdout)] == ["second"]
+    assert "production, slow" in promptgrid("runs").stdout
+    promptgrid("tag", "last", "--remove", "slow", "--no-favourite")
+    assert "No such runs" in promptgrid("runs", "--tag", "slow").stdout

@@ -9,7 +9,8 @@ import pytest
 
 from promptgrid.compare import KINDS, ChangeKind, Changes, against
 from promptgrid.errors import StoreError
-from promptgrid.store import Database, baselines, runs
+from promptgrid.store import Database, runs
+from promptgrid.store.across import baselines
 from tests.stored import Case, Cell, store_run
 
 

@@ -9,7 +9,8 @@ import streamlit as st
 from promptgrid import compare
 from promptgrid.compare import KINDS, Change, ChangeKind, Changes, VariantChange
 from promptgrid.errors import PromptgridError, StoreError
-from promptgrid.store import Database, baselines, results, runs
+from promptgrid.store import Database, results, runs
+from promptgrid.store.across import baselines
 from promptgrid.store.runs import RunInfo
 from promptgrid.text import one_line
 from promptgrid.ui.compare import detail, reading, view_state

@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import streamlit as st
 
 from promptgrid import humanize
+from promptgrid.errors import StoreError
 from promptgrid.runner import phrases
 from promptgrid.store import runs
+from promptgrid.store.across import tags
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.ui import links, server
-from promptgrid.ui.widgets.feedback import note_with_button
+from promptgrid.ui.widgets.feedback import note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
 
 SHOWN = 8
 TICK_S = 3.0
-_ACTIONS = ("Open", "Compare", "Rename or note", "Delete")
+_ACTIONS = ("Open", "Compare", "Name, note, tags", "Delete")
 _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[●]", "stopped": ":orange[●]"}
 
 
@@ -51,8 +53,10 @@ def _row(info: RunInfo, manage: bool) -> None:
         incomplete = info.status == "finished" and progress.by_status.get("answered", 0) < info.total
         mark = ":orange[●]" if incomplete else _MARKS.get(info.status, ":gray[○]")
         st.page_link(links.RUN, label=f"{mark} {plain(info.name, limit=90)}", query_params={"run": info.id})
+        marks = f" · {plain(' · '.join(info.tags), limit=90)}" if info.tags else ""
         note = f" · {plain(info.note, limit=60)}" if info.note else ""
-        st.caption(f"{_so_far(info, progress)} · {humanize.ago(info.created)}{note}", width="stretch")
+        star = "★ " if info.favourite else ""
+        st.caption(f"{star}{_so_far(info, progress)} · {humanize.ago(info.created)}{marks}{note}", width="stretch")
         if manage:
             action = st.menu_button("More", _ACTIONS, key=f"run_menu_{info.id}", type="tertiary")
             if action:
@@ -80,14 +84,33 @@ def _act(action: str, info: RunInfo) -> None:
         if st.query_params.get("run") == info.id:
             del st.query_params["run"]
         st.rerun()
-    _edit(info)
+    edit_run(info)
 
 
-@st.dialog("Rename or note")
-def _edit(info: RunInfo) -> None:
+@st.dialog("Name, note, tags")
+def edit_run(info: RunInfo) -> None:
+    """Opens the dialog with the name, note, tags and favourite mark of the run."""
     name = st.text_input("Name", info.name, max_chars=200, key="run_edit_name")
     note = st.text_area("Note", info.note, max_chars=2000, key="run_edit_note")
+    favourite = st.toggle("Favourite", info.favourite, key="run_edit_favourite")
+    known = list(dict.fromkeys([*info.tags, *tags.tag_counts(server.database())]))
+    after = st.multiselect(
+        "Tags",
+        known,
+        list(info.tags),
+        key="run_edit_tags",
+        accept_new_options=True,
+        select_all=False,
+        placeholder="Choose tags, or type a new one",
+    )
     if st.button("Save", type="primary", key="run_edit_save"):
+        try:
+            gone = [tag for tag in info.tags if tag not in after]
+            tags.change_tags(server.database(), info.id, add=after, remove=gone)
+        except StoreError as error:
+            show_error(error)
+            return
+        tags.set_favourite(server.database(), info.id, favourite)
         runs.change(server.database(), info.id, name=name.strip() or info.name, note=note.strip())
         st.rerun()
 

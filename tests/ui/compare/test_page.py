@@ -21,7 +21,8 @@ from promptgrid.errors import StoreError
 from promptgrid.export.tables import percent
 from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database, attempts, baselines, results, runs
+from promptgrid.store import Database, attempts, results, runs
+from promptgrid.store.across import baselines
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.parts import parts_of_run
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
