@@ -57,8 +57,8 @@ def main(ctx: click.Context) -> None:
 
 
 for command in (
-    dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate, arena,
-    judge, compare, pin, unpin, curve,
+    dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
+    arena, judge, compare, pin, unpin, curve,
     tokens, next_word, prompts, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)
