@@ -17,6 +17,7 @@ from promptgrid.ui.run.progress import disk_notice, run_panel
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback
 from promptgrid.ui.widgets.endpoints import weights_notice
+from promptgrid.ui.widgets.fields import number_field, parameter_field
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.run_list import recent_runs
 
@@ -37,9 +38,11 @@ def set_up() -> None:
         first, samples, max_tokens = st.columns([3, 1, 1])
         with first:
             axis_field(AXIS_SPECS[0], values)
-        samples.number_input("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
+        with samples:
+            number_field("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
         own = form.own_value(prompts, "max_tokens")
-        max_tokens.number_input("Max tokens", 1, key="run_max_tokens", value=None, placeholder=own, step=16)
+        with max_tokens:
+            parameter_field("max_tokens", key="run_max_tokens", value=None, placeholder=own, step=16)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         table = cases_input(values, prompts)

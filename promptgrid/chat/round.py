@@ -21,7 +21,6 @@ from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.loop import Background
 from promptgrid.models.parameters import sent
-from promptgrid.prompt import Parameters
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import VariantReply
 from promptgrid.techniques import Turn
@@ -38,9 +37,11 @@ def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -
 
 def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> tuple[SingleCall, int]:
     """Returns (the call that asks this variant for a reply, the number of turns that are cut from it). Raises PlanError
-    if there is no user turn, or if the turns that cannot be cut exceed the context."""
+    if there is no user turn, for a temperature or room that is out of range, and if the turns that cannot be cut exceed
+    the context."""
     if not any(turn.part == "question" for turn in turns):
         raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
+    parameters = settings.parameters(variant)
     endpoint, model = split_model(variant.model)
     connections.check_model(variant.model)
     window = window_of(turns, variant, settings)
@@ -52,7 +53,7 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
             hint="Shorten the turn or the system message, or reserve fewer tokens for the reply.",
         )
     facts = connections.model_facts(variant.model)
-    going = sent(facts, Parameters(temperature=variant.temperature, max_tokens=settings.room))
+    going = sent(facts, parameters)
     request = Request(
         model,
         tuple(turns[at].message for at in window.indices),

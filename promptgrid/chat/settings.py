@@ -8,6 +8,7 @@ from typing import Any
 
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PlanError
+from promptgrid.prompt import Parameters
 from promptgrid.tokens import WindowPolicy
 
 MAX_VARIANTS = 4
@@ -38,6 +39,17 @@ class Settings:
     policy: WindowPolicy = "keep-system"
     limit: int | None = None
     room: int = ROOM
+
+    def parameters(self, variant: ChatVariant) -> Parameters:
+        """Returns the parameters of a request to this variant. Raises PlanError for a number that is out of range."""
+        parameters = Parameters(temperature=variant.temperature, max_tokens=self.room)
+        parameters.check()
+        return parameters
+
+    def check(self) -> None:
+        """Raises PlanError for a temperature or a room that is out of range."""
+        for variant in self.variants:
+            self.parameters(variant)
 
     def variant(self, number: int) -> ChatVariant:
         """Returns the variant with this id. Raises PlanError if it was removed."""

@@ -91,13 +91,14 @@ class Plan:
         for name, low, high in ranges:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise PlanError(f"{name} {value:g} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
+                raise PlanError(f"{name} {value:,} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
+        self.parameters.check()
         for spec in SPECS:
             own = getattr(self.parameters, spec.name)
             values = self.axes.get(spec.column, ())
             if values and own is not None:
                 raise PlanError(f"The plan has {spec.plural} and a {spec.name}.", hint="Give one of them.")
-            for value in (own, *values):
+            for value in values:
                 spec.check(value)
 
     def _check_names(self) -> None:

@@ -39,6 +39,11 @@ class Parameters:
         return {name: dict(value) if isinstance(value, Mapping) else list(value) if isinstance(value, tuple) else value
                 for name, value in self.given.items()}  # fmt: skip
 
+    def check(self) -> None:
+        """Raises PlanError for a number that is outside the range of its parameter."""
+        for spec in SPECS:
+            spec.check(getattr(self, spec.name))
+
     def over(self, others: Parameters) -> Parameters:
         """Returns the parameters of both, where a value of this object takes precedence over one of `others`.
 

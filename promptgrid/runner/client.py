@@ -15,6 +15,7 @@ from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.grid.preflight import EstimateTally, Preflight
 from promptgrid.grid.preflight import preflight as preflight_of
+from promptgrid.humanize import many
 from promptgrid.judging.scorers import model_check, pinned
 from promptgrid.judging.scoring import slow_checks
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
@@ -121,7 +122,11 @@ def extend(
 
 def widened(plan: Plan, samples: int, models: Sequence[str], added: Mapping[str, Sequence[Value]]) -> Plan:
     """Returns the plan with this number of samples, with more models, and with more values of parameters (`added`, by
-    column). Raises PlanError for a parameter in `added` if the prompts have different values of it so far."""
+    column). Raises PlanError for fewer samples than the plan has, and for a parameter in `added` if the prompts have
+    different values of it so far."""
+    if samples < plan.samples:
+        have = many(plan.samples, "sample")
+        raise PlanError(f"The run has {have} of each cell, and {samples:,} is fewer.", hint="Ask for as many or more.")
     axes, single = dict(plan.axes), dict[str, None]()
     for spec in AXIS_SPECS:
         if more := added.get(spec.column):

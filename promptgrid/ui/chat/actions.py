@@ -98,12 +98,15 @@ def send(conversation_id: str, *, ask: bool) -> None:
     """Adds the typed text, if there is one, as a turn with the selected role. With `ask` and the role user, the
     variants then answer the last turn.
 
-    Raises PlanError while a reply is in flight, and if no text is typed and the last turn is not a user turn.
+    Raises PlanError while a reply is in flight, if no text is typed and the last turn is not a user turn, and with
+    `ask` for settings that are out of range.
     """
     state, key = st.session_state, text_key(conversation_id)
     text = str(state.get(key) or "")
     role: Role = state.get("chat_role") or "user"
     conversation = _idle(conversation_id)
+    if ask:
+        chat.from_json(conversation.settings).check()
     nodes = on_screen(conversation)
     parent = nodes[-1].id if nodes else None
     if text.strip():
@@ -125,7 +128,7 @@ def act(conversation_id: str, message: Mapping[str, Any]) -> None:
     again, all, delete or part), the turn (`id`), and where the action needs them: `variant` (the id of one), `text`
     (the edited text), `how` ("branch": edit in a new branch), `by` (-1 or 1: the branch before or after), `part` (of
     the context, to which the turn shall belong). Ignores a turn that was deleted in another tab. Raises PlanError while
-    a reply is in flight, and for an empty text."""
+    a reply is in flight, for an empty text, and before a call with settings that are out of range."""
     conversation = _idle(conversation_id)
     node = conversation.nodes.get(int(message["id"]))
     if node is None:
@@ -215,6 +218,7 @@ def _step(conversation: Conversation, node: Node, by: int) -> None:
 def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> None:
     """Asks again for the replies in the turn `node`: for that of the variant with the id `variant`, or for all (None).
     They are added in a new branch, into which the present replies of the other variants are copied."""
+    chat.from_json(conversation.settings).check()
     others = {} if variant is None else {number: reply for number, reply in node.replies.items() if number != variant}
     slot = conversations.add_turn(
         database(), conversation.id, node.parent, "assistant", part=node.part, replies_by_variant=others
@@ -223,6 +227,7 @@ def _ask_again(conversation: Conversation, node: Node, variant: int | None) -> N
 
 
 def _run(conversation: Conversation, parent: int | None, steps: Sequence[tree.Step]) -> None:
+    chat.from_json(conversation.settings).check()
     slot, left = chat.go_on(database(), conversation.id, parent, steps)
     if slot is not None:
         _start(conversation, slot, left)

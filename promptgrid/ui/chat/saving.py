@@ -15,7 +15,7 @@ from promptgrid.store.conversations import Conversation
 from promptgrid.ui import links
 from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, library
-from promptgrid.ui.widgets.choices import keep_selection
+from promptgrid.ui.widgets.fields import keep_selection
 
 PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as examples", "A case"
 

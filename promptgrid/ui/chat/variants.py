@@ -18,9 +18,9 @@ from promptgrid.store.conversations import Conversation
 from promptgrid.tokens import POLICIES, POLICY_WORDS
 from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, model_refs
-from promptgrid.ui.widgets.choices import keep_selection
 from promptgrid.ui.widgets.context_window import limit_slider
 from promptgrid.ui.widgets.explain import explain
+from promptgrid.ui.widgets.fields import keep_selection, number_field, parameter_field
 
 SYSTEM_HEIGHT = 90  # px
 
@@ -68,7 +68,7 @@ def _variant(conversation_id: str, variant: ChatVariant, number: int, *, alone: 
         st.selectbox(label, options, index, help=note, accept_new_options=True, **saved("model"))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             shape: dict[str, Any] = {"value": variant.temperature, "step": 0.1, "placeholder": "model's", "width": 130}
-            st.number_input("Temperature", 0.0, 2.0, **shape, **saved("temperature"))
+            parameter_field("temperature", **shape, **saved("temperature"))
             st.space("stretch")
             if not alone:
                 key, ids = f"chat_remove_{conversation_id}_{variant.id}", (conversation_id, variant.id)
@@ -109,7 +109,7 @@ def _memory(conversation_id: str, settings: Settings, variant: ChatVariant) -> N
         key=key,
         on_change=lambda: _set(conversation_id, "limit", key, model_limit),
     )
-    st.number_input(
+    number_field(
         "Room for the reply, in tokens",
         1,
         value=settings.room,

@@ -12,6 +12,7 @@ from promptgrid.grading.python_switch import check_switch
 from promptgrid.grading.spec import OPTIONS
 from promptgrid.prompt import Prompt, variables
 from promptgrid.ui import server
+from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.plain import plain
 
 KINDS = {
@@ -124,7 +125,7 @@ def _field(kind: str, option: str, type_: Any, key: str) -> None:
     elif type_ is bool:
         st.toggle(label, key=key)
     elif type_ is float:
-        st.number_input(label, min_value=0.0, value=None, key=key, placeholder="none")
+        number_field(label, 0, key=key, value=None, placeholder="none")
     else:
         st.text_input(label, key=key)
 

@@ -9,7 +9,7 @@ import streamlit as st
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui.compare.view_state import FIND, PART, Pages, Side, ViewState, sides_of
-from promptgrid.ui.widgets.choices import buttons
+from promptgrid.ui.widgets.fields import buttons, number_field
 
 SIDE_WORDS: Mapping[Side, str] = {
     "case": "Cases",
@@ -107,7 +107,7 @@ def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None
                 key="compare_in",
                 help="With a column, Wrong and Failed refer to it, and Answers differ compares it with the baseline.",
             )
-        st.number_input("Score below, %", 0, 100, value=None, step=10, key="compare_below", placeholder="any")
+        number_field("Score below, %", 0, 100, key="compare_below", value=None, step=10, placeholder="any")
         if len(parts) > 1:
             st.selectbox(
                 "Part",

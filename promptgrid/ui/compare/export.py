@@ -13,9 +13,9 @@ from promptgrid.export.runs import BY_CASE, FileFormat, save_run, write_run
 from promptgrid.humanize import many
 from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo
-from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.downloads import Download, downloads
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.fields import buttons
 
 _WIDTH = 380
 DOWNLOAD_ROWS = 20_000  # a download is held in memory; larger exports are saved to a file

@@ -20,8 +20,8 @@ from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.widgets.address import set_query
-from promptgrid.ui.widgets.choices import buttons, keep_selection
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.fields import buttons, keep_selection
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.run_select import run_label, time_and_id
 from promptgrid.ui.widgets.words_diff import show_words_diff

@@ -13,6 +13,7 @@ from promptgrid.ui.compose import state
 from promptgrid.ui.compose.answer_rule import rule_fields, rule_title
 from promptgrid.ui.compose.fields import ANSWER_COLUMNS, ROLES, Fields, column_of, used_variables
 from promptgrid.ui.server import library
+from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
 
 TABLE_WIDTH = 448  # px, of all columns together at 1440 px
@@ -136,11 +137,11 @@ def _parameter_line(content: Fields) -> str:
 def _parameters() -> None:
     left, right = st.columns(2)
     with left:
-        st.number_input("Temperature", 0.0, 2.0, step=0.1, key="compose_temperature", placeholder="the model's default")
-        st.number_input("top_p", 0.0, 1.0, step=0.05, key="compose_top_p", placeholder="the model's default")
+        parameter_field("temperature", key="compose_temperature", step=0.1, placeholder="the model's default")
+        parameter_field("top_p", key="compose_top_p", step=0.05, placeholder="the model's default")
     with right:
-        st.number_input("Max tokens", 1, step=32, key="compose_max_tokens", placeholder="no limit")
-        st.number_input("Seed", step=1, key="compose_seed", placeholder="none")
+        parameter_field("max_tokens", key="compose_max_tokens", step=32, placeholder="no limit")
+        parameter_field("seed", key="compose_seed", step=1, placeholder="none")
     st.text_area("Stop texts, one per line (\\\\n is a line break)", key="compose_stop", height=68)
 
 

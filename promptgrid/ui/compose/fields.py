@@ -107,7 +107,8 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = Non
     """Returns the content of the editor as a prompt called `name`. A variable that is not declared yet gets its value
     in `values` as the example value of its declaration.
 
-    Raises PromptError for broken Jinja, and for an answer rule that `rule_of` refuses.
+    Raises PromptError for broken Jinja and for an answer rule that `rule_of` refuses, PlanError for a parameter that is
+    out of range.
     """
     messages = tuple(Message(cast(Role, role), text) for role, text in content.messages)
     return Prompt(
@@ -225,7 +226,9 @@ def _schema(text: str) -> Mapping[str, Any]:
 def _parameters(content: Fields) -> Parameters:
     numbers = {name: getattr(content, name) for name in _NUMBERS if getattr(content, name) is not None}
     stop = tuple(line.replace("\\n", "\n") for line in content.stop.splitlines() if line)
-    return Parameters(**numbers, stop=stop or None, **content.other)
+    parameters = Parameters(**numbers, stop=stop or None, **content.other)
+    parameters.check()
+    return parameters
 
 
 def _jsonable(value: Any) -> Any:

@@ -22,6 +22,7 @@ from promptgrid.ui.compose.preview import call_as_code, plan_now
 from promptgrid.ui.server import answers_now, database, model_refs, stop_when_left
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
 
 POLL_S = 0.15
@@ -88,13 +89,11 @@ def _model_and_temperature() -> tuple[str, float | None]:
     note, options = "Or type another ENDPOINT/MODEL.", model_refs(selected_model())
     model = st.selectbox("Model", options, key="compose_model", accept_new_options=True, help=note)
     prompt_temperature = st.session_state.get("compose_temperature")
-    temperature = st.number_input(
-        "Temperature",
-        0.0,
-        2.0,
+    temperature = parameter_field(
+        "temperature",
+        key="compose_try_temperature",
         value=None,
         step=0.1,
-        key="compose_try_temperature",
         placeholder="model's" if prompt_temperature is None else f"{prompt_temperature:g}",
         help="For this try only. If empty, the prompt's own.",
         width=124,

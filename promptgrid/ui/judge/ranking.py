@@ -22,7 +22,7 @@ from promptgrid.arena import (
 )
 from promptgrid.humanize import many
 from promptgrid.store.votes import Vote
-from promptgrid.ui.widgets.choices import buttons
+from promptgrid.ui.widgets.fields import buttons
 from promptgrid.ui.widgets.plain import plain
 
 

@@ -28,8 +28,8 @@ from promptgrid.text import cut, one_line
 from promptgrid.ui import server
 from promptgrid.ui.run.form import FormValues
 from promptgrid.ui.run.tables import parsed_table, store_upload, table_of_file, typed_table, uploads
-from promptgrid.ui.widgets.choices import buttons
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.fields import buttons
 from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.tables import CasesTable, as_table, encoding_field

@@ -19,7 +19,8 @@ from promptgrid.ui import server
 from promptgrid.ui.run.axes import more_values
 from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.run.preflight import facts, notes
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import show_error, showing_errors
+from promptgrid.ui.widgets.fields import number_field
 
 
 def extend_popover(info: RunInfo) -> None:
@@ -27,7 +28,9 @@ def extend_popover(info: RunInfo) -> None:
     resumes the run."""
     with st.popover("Add samples or temperatures", key="run_extend"):
         plan = _plan(info.id, info.total)
-        wider = _wider(plan, info.id)
+        wider = plan
+        with showing_errors():
+            wider = _wider(plan, info.id)
         if wider == plan:
             st.caption("Answered cells are kept. Only new and failed cells are sent.")
         else:
@@ -45,8 +48,13 @@ def _plan(run_id: str, total: int) -> Plan:
 
 def _wider(plan: Plan, run_id: str) -> Plan:
     """Draws the fields; returns the plan with the samples, models and values that the user adds in them."""
-    samples = st.number_input(
-        "Samples of each cell in total", plan.samples, MAX_SAMPLES, plan.samples, key=f"extend_samples_{run_id}", step=1
+    samples = number_field(
+        "Samples of each cell in total",
+        plan.samples,
+        MAX_SAMPLES,
+        key=f"extend_samples_{run_id}",
+        value=plan.samples,
+        step=1,
     )
     added = {s.column: more_values(s, plan, run_id) for s in AXIS_SPECS if s.column in plan.axes}
     models = st.multiselect(

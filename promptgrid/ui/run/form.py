@@ -22,6 +22,7 @@ from promptgrid.ui import server
 from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
+from promptgrid.ui.widgets.fields import number_field, parameter_field
 from promptgrid.ui.widgets.plain import plain
 
 DRAFT = "run"
@@ -200,16 +201,16 @@ def more_fields(form: FormValues) -> None:
     first, second = st.columns(2)
     with first:
         st.text_input("Name of the run", key="run_name", placeholder="the prompts and axes")
-        st.number_input("Seed", 0, 2**31 - 1, value=None, key="run_seed", placeholder="none", step=1,
-                        help="Makes a run repeatable: sample i is sent with seed + i.")  # fmt: skip
-        st.number_input("top_p", 0.0, 1.0, value=None, key="run_top_p", placeholder="the prompt's own", step=0.05)
+        repeatable = "Makes a run repeatable: sample i is sent with seed + i."
+        parameter_field("seed", key="run_seed", value=None, placeholder="none", step=1, help=repeatable)
+        parameter_field("top_p", key="run_top_p", value=None, placeholder="the prompt's own", step=0.05)
     with second:
         st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
-        st.number_input("Concurrency", 1, MAX_CONCURRENCY, value=None, key="run_concurrency", step=1,
-                        placeholder="the endpoint's own")  # fmt: skip
+        own = {"value": None, "step": 1, "placeholder": "the endpoint's own"}
+        number_field("Concurrency", 1, MAX_CONCURRENCY, key="run_concurrency", **own)
         retries = "How often a failed call is sent again. Waiting for a rate limit does not count."
-        st.number_input("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
-        st.number_input("Examples shown", 0, 100, value=None, key="run_examples_k", placeholder="all", step=1)
+        number_field("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
+        number_field("Examples shown", 0, key="run_examples_k", value=None, placeholder="all", step=1)
         st.segmented_control(
             "Examples as", ["turns", "text"], default=form["run_examples_as"], key="run_examples_as", required=True
         )

@@ -14,6 +14,7 @@ from promptgrid.techniques import PromptPart, Turn
 from promptgrid.tokens import POLICIES, POLICY_WORDS, TurnWindow
 from promptgrid.tokens.context import units
 from promptgrid.ui.server import token_counter
+from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.token_bar import token_bar
 
 SMALLEST = 32  # tokens
@@ -36,9 +37,9 @@ def context_view(turns: Sequence[Turn], model_ref: str, reserve: int, *, key: st
     model_limit = tokens.context_limit(model_ref)
     with st.container(horizontal=True, key=f"{key}_tried", vertical_alignment="bottom"):
         limit = limit_slider(model_limit, key=f"{key}_limit")
-        room = st.number_input(
-            "Room for the reply", 0, value=reserve, step=16, key=f"{key}_reserve", help="In tokens.", width=150
-        )
+        room = number_field("Room for the reply, in tokens", 0, key=f"{key}_reserve", value=reserve, step=16, width=200)
+    if room < 0:
+        return
     text = st.text_area("Retrieved text to try; it goes before the question", key=f"{key}_retrieved", height=68)
     turns_to_send = _with_retrieved(turns, text or "")
     count = token_counter(model_ref)

@@ -14,7 +14,7 @@ import streamlit as st
 
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.server import database
-from promptgrid.ui.widgets.choices import buttons
+from promptgrid.ui.widgets.fields import buttons
 
 TEXTS = Path(__file__).parent / "explanations"
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh": "中文"}

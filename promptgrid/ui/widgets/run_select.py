@@ -12,8 +12,8 @@ from promptgrid.runner.phrases import STATUS_WORDS
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import links
-from promptgrid.ui.widgets.choices import keep_selection
 from promptgrid.ui.widgets.feedback import empty_state, show_error
+from promptgrid.ui.widgets.fields import keep_selection
 
 
 def choose_run(database: Database, page: str, *, detail: str, on_change: Callable[[], None] | None = None) -> RunInfo:

@@ -86,6 +86,19 @@ def test_a_turn_is_sent_answered_and_stored(database: Database) -> None:
     assert said(database, talk)[2:] == ["again", "re: again"]
 
 
+def test_a_temperature_out_of_range_is_not_sent(database: Database, hostile: HostileServer) -> None:
+    talk = begun(database)
+    at = opened(chat=talk)
+    at.number_input(key=f"chat_temperature_{talk}_1").set_value(7)
+    assert "From 0 to 2." in shown(ran(at))
+    at.text_area(key=actions.text_key(talk)).set_value("hello")
+    at.button(key="chat_send").click()
+    assert "Temperature 7 is out of range.  \nIt goes from 0 to 2." in shown(ran(at))
+    assert at.text_area(key=actions.text_key(talk)).value == "hello"
+    assert said(database, talk) == []
+    assert "/v1/chat/completions" not in [request.path for request in hostile.requests]
+
+
 def test_what_is_typed_is_kept_as_a_draft_and_gone_when_sent(database: Database) -> None:
     talk = begun(database)
     at = opened(chat=talk)

@@ -73,6 +73,23 @@ def test_the_temperature_of_a_try_goes_before_the_prompts_own(hostile: HostileSe
     assert hostile.requests[-1].body["temperature"] == 1.3
 
 
+def test_a_number_out_of_range_is_neither_sent_nor_saved(library: Library, hostile: HostileServer) -> None:
+    page = opened()
+    page.selectbox(key="compose_model").set_value("openai/ok")
+    page.number_input(key="compose_try_temperature").set_value(7)
+    ran(page)
+    assert "From 0 to 2." in shown(page)
+    press(page, "compose_try")
+    assert "Temperature 7 is out of range.  \nIt goes from 0 to 2." in shown(page)
+    page.number_input(key="compose_try_temperature").set_value(None)
+    page.number_input(key="compose_top_p").set_value(1.5)
+    before = library.path("sentiment").read_bytes()
+    press(ran(page), "compose_save")
+    assert "top_p 1.5 is out of range.  \nIt goes from 0 to 1." in shown(page)
+    assert library.path("sentiment").read_bytes() == before
+    assert "/v1/chat/completions" not in [request.path for request in hostile.requests]
+
+
 def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: HostileServer) -> None:
     page = tried(opened())
     model = next(one for one in page.selectbox(key="compose_model").options if one not in ("openai/ok", DEFAULT_MODEL))

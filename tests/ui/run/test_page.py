@@ -242,11 +242,47 @@ def test_names_and_notes_are_shown_as_text(run_page: AppTest) -> None:
     assert "**bold**" not in labels
 
 
-def test_the_fields_end_where_a_plan_does(run_page: AppTest) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "range_"),
+    [
+        ("samples", MAX_SAMPLES + 1, "1 to 1,000"),
+        ("max_tokens", 0, "1 to 10,000,000"),
+        ("top_p", 1.5, "0 to 1"),
+        ("concurrency", MAX_CONCURRENCY + 1, "1 to 1,024"),
+        ("retries", -1, "0 to 100"),
+        ("examples_k", -1, "0 to 10,000,000"),
+    ],
+)
+def test_a_number_out_of_range_stays_in_its_field_and_nothing_starts_until_it_is_corrected(
+    run_page: AppTest, name: str, value: float, range_: str
+) -> None:
     page = run_page
     page.run()
-    samples, concurrency = (page.number_input(key=f"run_{name}").proto for name in ("samples", "concurrency"))
-    assert (samples.max, concurrency.max) == (MAX_SAMPLES, MAX_CONCURRENCY)
+    field = page.number_input(key=f"run_{name}")
+    before = field.value
+    field.set_value(value).run()
+    assert page.number_input(key=f"run_{name}").value == value
+    assert f"{value:,} is out of range" in shown(page)
+    assert f"from {range_}" in shown(page)
+    assert "start" not in [button.key for button in page.button]
+    page.number_input(key=f"run_{name}").set_value(before).run()
+    assert "out of range" not in shown(page)
+    assert not page.button(key="start").disabled
+
+
+def test_more_samples_than_a_plan_may_have_are_not_added_to_a_run(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    run_id = start(page)
+    carried_out(Database(), run_id)
+    page.run()
+    samples = page.number_input(key=f"extend_samples_{run_id}")
+    samples.set_value(MAX_SAMPLES + 1).run()
+    assert f"samples {MAX_SAMPLES + 1:,} is out of range.  \nIt goes from 1 to 1,000." in shown(page)
+    assert page.button(key="run_extend_go").disabled
+    samples.set_value(0).run()
+    assert "The run has 1 sample of each cell, and 0 is fewer." in shown(page)
+    assert page.button(key="run_extend_go").disabled
 
 
 def test_a_huge_plan_is_counted_on_request_only(run_page: AppTest) -> None:
