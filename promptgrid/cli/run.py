@@ -21,15 +21,25 @@ Command = Callable[..., Any]
 Option = Callable[[Command], Command]
 
 
+def _split_techniques(text: str) -> list[str]:
+    from promptgrid.techniques import split_techniques  # slow to import
+
+    return split_techniques(text)
+
+
 class Listed(click.ParamType):  # type: ignore[type-arg]  # generic only for type checkers
-    """A click type for options: values separated by commas, converted to a tuple of texts."""
+    """A click type for options: values separated by commas, converted to a tuple of texts. `split` cuts the text into
+    values, in place of a cut at each comma."""
 
     name = "a,b,…"
+
+    def __init__(self, split: Callable[[str], list[str]] = lambda text: text.split(",")) -> None:
+        self.split = split
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        return tuple(part.strip() for part in self.split(value) if part.strip())
 
 
 class AxisValues(Listed):
@@ -37,6 +47,7 @@ class AxisValues(Listed):
     (`spec`)."""
 
     def __init__(self, spec: ParameterSpec) -> None:
+        super().__init__()
         self.spec = spec
         self.name = ",".join([*map(spec.text, spec.offered[:2]), "…"])
 
@@ -64,7 +75,7 @@ _OPTIONS: tuple[Option, ...] = (
     part_option,
     click.option("--group", default="", metavar="COLUMN", help="Cases alike in this column are never parted."),
     click.option("--model", "models", type=Listed(), default=(), help="ENDPOINT/MODEL, several separated by commas."),
-    click.option("--technique", "techniques", type=Listed(), default="zero-shot", show_default=True),
+    click.option("--technique", "techniques", type=Listed(_split_techniques), default="zero-shot", show_default=True),
     *(_parameter_option(spec) for spec in SPECS if spec.option),
     click.option("--samples", type=int, default=1, show_default=True, help="Replies to each case."),
     click.option("--examples", "examples_k", type=int, help="Examples in few-shot prompts. Default: all."),

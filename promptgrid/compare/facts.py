@@ -24,7 +24,7 @@ from promptgrid.store import Database
 from promptgrid.store.across.looks import looks_before
 from promptgrid.store.cell_columns import CELL_COLUMNS, REPLY_COLUMNS, RunColumns, run_columns
 from promptgrid.store.results import Stamp, stamp
-from promptgrid.techniques import VOTES
+from promptgrid.techniques import votes
 
 STATUSES = ("answered", "pending", "failed", "refused", "too_long", "cancelled")
 ANSWERED, PENDING = 0, 1
@@ -116,7 +116,7 @@ class Facts:
         With self-consistency, many samples make one answer: only the first reply that gave the voted answer counts.
         With every other technique all cells count.
         """
-        by_vote = np.array([variant.technique in VOTES for variant in self.variants], dtype=np.bool_)[self.variant]
+        by_vote = np.array([votes(variant.technique) for variant in self.variants], dtype=np.bool_)[self.variant]
         samples = np.flatnonzero(by_vote & self.answered)
         key = self.case[samples].astype(np.int64) * len(self.variants) + self.variant[samples]
         answers, entry = np.unique(key, return_inverse=True)

@@ -12,7 +12,7 @@ from promptgrid.compare.variants import Variant, in_grid_order, labels, variant_
 from promptgrid.grading import Score
 from promptgrid.store import Database, runs
 from promptgrid.store.results import ResultRow, result_rows
-from promptgrid.techniques import VOTES
+from promptgrid.techniques import votes
 from promptgrid.text import cut, value_text
 
 CheckOutcome = Literal["failed", "no reply", "broken", "not scored", "passed"]
@@ -77,7 +77,7 @@ def verdicts(database: Database, run_id: str, positions: Sequence[int] | None = 
     checks = {(p.name, p.version): [check.name for check in plan.checks_for(p)] for p in plan.prompts}
     cases = {case.id: case for case in plan.cases}
     columns = facts(database, run_id)
-    counted = frozenset(columns.position[columns.counted].tolist()) if VOTES.intersection(plan.techniques) else ()
+    counted = frozenset(columns.position[columns.counted].tolist()) if any(map(votes, plan.techniques)) else ()
     copies = {case_id for at, case_id in enumerate(columns.case_ids) if columns.firsts[at] != at}
     own = {case.id: [check.name for check in case.checks] for case in plan.cases if case.checks}
     grouped = _grouped(result_rows(database, run_id, positions), checks, own)

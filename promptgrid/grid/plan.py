@@ -70,12 +70,10 @@ class Plan:
             if not getattr(self, what):
                 raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
         object.__setattr__(self, "models", tuple(ref.strip() for ref in self.models))
-        for what in ("models", "techniques"):
-            object.__setattr__(self, what, tuple(dict.fromkeys(getattr(self, what))))
+        object.__setattr__(self, "models", tuple(dict.fromkeys(self.models)))
+        object.__setattr__(self, "techniques", tuple(dict.fromkeys(map(techniques.known_technique, self.techniques))))
         axes = {spec.column: spec.values(self.axes[spec.column]) for spec in AXIS_SPECS if self.axes.get(spec.column)}
         object.__setattr__(self, "axes", MappingProxyType(axes))
-        for technique in self.techniques:
-            techniques.known_technique(technique)
         parse_budget(self.budget)
         self._check_numbers()
         self._check_names()

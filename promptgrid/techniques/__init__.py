@@ -1,0 +1,30 @@
+"""The techniques: the ways to put a prompt to a model, in one call or in several.
+
+A plan names a technique by its name, perhaps with options: `self-refine:rounds=3`. If a technique does not suit a
+prompt, `unavailable` gives the reason and a plan makes no cells for it; there is no silent fallback.
+"""
+
+from __future__ import annotations
+
+from promptgrid.techniques.registry import (
+    TECHNIQUES,
+    answer_marker,
+    build_turns,
+    known_technique,
+    most_calls,
+    parse_technique,
+    progress,
+    select_examples,
+    split_techniques,
+    unavailable,
+    votes,
+)
+from promptgrid.techniques.steps import Ask, Done, Progress, StepReply, Task, Technique
+from promptgrid.techniques.turns import ExamplesAs, PromptPart, Turn
+from promptgrid.techniques.wording import WORDING, wording
+
+__all__ = [
+    "TECHNIQUES", "WORDING", "Ask", "Done", "ExamplesAs", "Progress", "PromptPart", "StepReply", "Task", "Technique",
+    "Turn", "answer_marker", "build_turns", "known_technique", "most_calls", "parse_technique", "progress",
+    "select_examples", "split_techniques", "unavailable", "votes", "wording",
+]  # fmt: skip

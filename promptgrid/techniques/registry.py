@@ -1,0 +1,162 @@
+"""Names the techniques, reads their options, and starts them for a prompt and a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from promptgrid.errors import PlanError
+from promptgrid.prompt import Example, Prompt, expanded
+from promptgrid.suggestions import did_you_mean, listed
+from promptgrid.techniques import single
+from promptgrid.techniques.steps import Progress, Task, Technique, TechniqueOption, one_call
+from promptgrid.techniques.turns import ExamplesAs, Turn
+from promptgrid.techniques.wording import wording
+
+TECHNIQUES: Mapping[str, Technique] = {
+    "zero-shot": Technique("Radford et al. 2019", one_call(single.zero_shot)),
+    "few-shot": Technique("Brown et al. 2020", one_call(single.few_shot), shows_examples=True),
+    "chain-of-thought": Technique("Kojima et al. 2022", one_call(single.chain_of_thought), marks_answer=True),
+    "few-shot-cot": Technique(
+        "Wei et al. 2022",
+        one_call(single.few_shot_cot),
+        shows_examples=True,
+        shows_reasoning=True,
+        marks_answer=True,
+    ),
+    "self-consistency": Technique("Wang et al. 2022", one_call(single.chain_of_thought), marks_answer=True, votes=True),
+    "plan-and-solve": Technique("Wang et al. 2023", one_call(single.plan_and_solve), marks_answer=True),
+    "chain-of-draft": Technique("Xu et al. 2025", one_call(single.chain_of_draft), marks_answer=True),
+}
+"""The techniques by name."""
+
+
+def split_techniques(text: str) -> list[str]:
+    """Splits a list of techniques at its commas. A comma between two options of one technique does not split.
+
+    >>> split_techniques("zero-shot,self-refine:rounds=3")
+    ['zero-shot', 'self-refine:rounds=3']
+    """
+    parts: list[str] = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if parts and "=" in part and ":" not in part:
+            parts[-1] += f",{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+@cache
+def parse_technique(text: str) -> tuple[Technique, Mapping[str, int]]:
+    """Reads `NAME` or `NAME:OPTION=NUMBER,…` and returns the technique with all its options. Raises PlanError for an
+    unknown name or option and for a number out of range, with the most similar name as a hint."""
+    name, _, given = text.partition(":")
+    technique = TECHNIQUES.get(name)
+    if technique is None:
+        raise PlanError(f'There is no technique "{name}".', hint=did_you_mean(name, TECHNIQUES))
+    options = {key: option.default for key, option in technique.options.items()}
+    for part in filter(None, given.split(",")):
+        key, _, value = (piece.strip() for piece in part.partition("="))
+        if key not in options:
+            hint = did_you_mean(key, options) or listed("Its options are", sorted(options))
+            raise PlanError(f'{name} has no option "{key}".', hint=hint or f"{name} has no options.")
+        options[key] = _number(name, key, value, technique.options[key])
+    return technique, options
+
+
+def _number(technique: str, key: str, value: str, option: TechniqueOption) -> int:
+    if not (value.isascii() and value.isdigit() and option.least <= int(value) <= option.most):
+        hint = f"{key} is {option.meaning}: a whole number from {option.least} to {option.most}."
+        raise PlanError(f'{technique} cannot have {key}="{value}".', hint=hint)
+    return int(value)
+
+
+def known_technique(text: str) -> str:
+    """Returns the shortest text that names the same technique and options: those that differ from their defaults, in
+    the order of the technique. Raises PlanError as `parse_technique` does."""
+    technique, options = parse_technique(text)
+    changed = (f"{key}={options[key]}" for key, option in technique.options.items() if options[key] != option.default)
+    return ":".join(filter(None, (text.partition(":")[0], ",".join(changed))))
+
+
+def most_calls(text: str) -> int:
+    """Returns the most calls that the technique makes for one cell. Raises PlanError as `parse_technique` does."""
+    technique, options = parse_technique(text)
+    return technique.most_calls(options)
+
+
+def votes(text: str) -> bool:
+    """Tells whether the answer of a case is the majority vote over all samples of the technique. A name that is not
+    known, as an imported run may have, has no vote."""
+    technique = TECHNIQUES.get(text.partition(":")[0])
+    return technique is not None and technique.votes
+
+
+def unavailable(prompt: Prompt, text: str) -> str:
+    """Returns the reason why the technique cannot be used with this prompt; "" if it can."""
+    technique, _ = parse_technique(text)
+    if technique is TECHNIQUES["zero-shot"]:
+        return ""
+    if prompt.api == "completion":
+        return "a plain continuation has no turns to put examples or instructions into"
+    if not any(m.role == "user" for m in prompt.messages):
+        return "the prompt has no user message"
+    if technique.shows_examples and not prompt.examples:
+        return "the prompt has no examples"
+    if technique.shows_reasoning and not any(e.reasoning for e in prompt.examples):
+        return "none of the prompt's examples has reasoning"
+    return ""
+
+
+def select_examples(prompt: Prompt, text: str, k: int | None = None) -> tuple[Example, ...]:
+    """Returns the first `k` of the prompt's examples (None: all) that the technique can use: few-shot-cot needs
+    examples with reasoning. Empty for a technique without examples."""
+    technique, _ = parse_technique(text)
+    if not technique.shows_examples:
+        return ()
+    usable = [e for e in prompt.examples if e.reasoning or not technique.shows_reasoning]
+    return tuple(usable[:k])
+
+
+def progress(
+    prompt: Prompt,
+    values: Mapping[str, Any],
+    text: str,
+    *,
+    k: int | None = None,
+    examples_as: ExamplesAs = "turns",
+) -> Progress:
+    """Starts the technique for these values, with at most `k` examples (None: all); the first asks are made. With
+    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns.
+
+    Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
+    """
+    technique, options = parse_technique(text)
+    if reason := unavailable(prompt, text):
+        raise PlanError(f'"{prompt.name}" cannot use {text}: {reason}.')
+    messages, values = expanded(prompt.messages, values, prompt.inputs)
+    if messages != prompt.messages:
+        prompt = replace(prompt, messages=messages)
+    task = Task(prompt, values, select_examples(prompt, text, k), examples_as, options)
+    return Progress(technique.steps(task), technique.most_calls(options))
+
+
+def build_turns(
+    prompt: Prompt,
+    values: Mapping[str, Any],
+    text: str,
+    *,
+    k: int | None = None,
+    examples_as: ExamplesAs = "turns",
+) -> list[Turn]:
+    """Returns the turns of the technique's first call for these values; the arguments and errors are those of
+    `progress`."""
+    return list(progress(prompt, values, text, k=k, examples_as=examples_as).asks[0].turns)
+
+
+def answer_marker(prompt: Prompt, text: str) -> str:
+    """Returns the text that begins the line with the final answer, such as `Answer:`; "" if the technique asks for no
+    reasoning, so that the whole reply is the answer."""
+    return wording(prompt, "marker") if parse_technique(text)[0].marks_answer else ""
