@@ -23,6 +23,7 @@ from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, r
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
+from promptgrid.cli.versions import label, rollback, versions
 from promptgrid.errors import PromptgridError
 
 EPILOG = """\b
@@ -59,6 +60,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve,
-    tokens, next_word, prompts, models, doctor, backup,
+    tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

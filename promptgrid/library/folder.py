@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from promptgrid import files, paths
 from promptgrid.errors import LibraryError, PromptError, StaleSave
 from promptgrid.library.files import MAX_NAME, SUFFIX, beside, failed, read, refuse_other, safe_name, text_of, write
 from promptgrid.library.own_cases import tables
+from promptgrid.library.trash import Trashed, move_to_trash, trash_folder, trashed, trashed_files
 from promptgrid.prompt import Prompt, dumps, loads
 from promptgrid.suggestions import did_you_mean
 
-_TOKEN = re.compile(r"\d{8}T\d{6}\d{6}-[a-z0-9_]{8}")
+VERSIONS = "versions"
+"""The folder in the library that has a folder for each prompt with marked versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +32,6 @@ class LibraryEntry:
     prompt: Prompt | None
     error: str
     modified: float
-
-
-class Trashed(NamedTuple):
-    """A deleted prompt; `token` restores it. `deleted` is in Unix seconds."""
-
-    token: str
-    name: str
-    deleted: float
 
 
 def library_folder() -> Path:
@@ -115,7 +106,7 @@ class Library:
         """
         path = self.path(prompt.name)
         prompt = replace(prompt, name=path.stem)
-        with self._locked():
+        with self.locked():
             previous = read(path) if path.exists() else None
             _check_etag(path, previous, etag)
             data = dumps(prompt, text_of(previous, path) if previous is not None else "", beside(path)).encode()
@@ -135,56 +126,61 @@ class Library:
         """
         path = self.path(name)
         loads(text_of(data, path), path.stem)
-        with self._locked():
+        with self.locked():
             free = self._free(path.stem)
             write(self.path(free), data)
         return free
 
+    def replace(self, name: str, data: bytes, etag: str) -> str:
+        """Writes `data` as the whole file of the prompt with that name, in place of the content with this etag, and
+        returns the new etag. Raises StaleSave if the file has another content by now, LibraryError if it cannot be
+        written."""
+        path = self.path(name)
+        with self.locked():
+            _check_etag(path, read(path) if path.exists() else None, etag)
+            write(path, data)
+        return _etag(data)
+
+    def versions_folder(self, name: str) -> Path:
+        """Returns the folder of the prompt's marked versions (see `library.versions`), existing or not. Raises
+        LibraryError for an unsafe name."""
+        return self.folder / VERSIONS / safe_name(name)
+
     def delete(self, name: str) -> str:
-        """Moves the prompt to the trash and returns the token that restores it. Raises LibraryError if it is
-        missing."""
-        with self._locked():
+        """Moves the prompt, with its marked versions, to the trash and returns the token that restores it. Raises
+        LibraryError if it is missing."""
+        with self.locked():
             path = self._existing(name)
-            now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-            try:
-                trashed = Path(tempfile.mkdtemp(dir=self._trash(), prefix=f"{now}-"))
-                shutil.copy2(path, trashed / path.name)
-                path.unlink()
-            except OSError as error:
-                raise failed("delete", path, error) from error
-        return trashed.name
+            return move_to_trash(self.folder, path, self.versions_folder(path.stem))
 
     def restore(self, token: str) -> str:
         """Restores the deleted prompt of this token and returns its name. If another prompt has the name now, the
         restored one gets a number (`name-2`). Raises LibraryError if the trash has no such prompt."""
-        if not _TOKEN.fullmatch(token):
-            raise LibraryError(f"{token!r} is not the token of a deleted prompt.")
-        trashed = next((self._trash() / token).glob(f"*{SUFFIX}"), None)
-        if trashed is None:
-            raise LibraryError(f"Nothing is in the trash under {token}.", hint="It may have been restored already.")
-        with self._locked():
-            name = self._free(trashed.stem)
-            self._put(self.path(name), read(trashed), trashed)
-            shutil.rmtree(trashed.parent, ignore_errors=True)
+        prompt, versions = trashed_files(self.folder, token)
+        with self.locked():
+            name = self._free(prompt.stem)
+            self._put(self.path(name), read(prompt), prompt)
+            _move_versions(versions, self.versions_folder(name))
+            shutil.rmtree(prompt.parent, ignore_errors=True)
         return name
 
     def trashed(self) -> list[Trashed]:
         """Returns the deleted prompts of this folder, the latest first."""
-        files = sorted(self._trash().glob(f"*/*{SUFFIX}"), key=lambda path: path.parent.name, reverse=True)
-        return [Trashed(path.parent.name, path.stem, _deleted(path.parent.name)) for path in files]
+        return trashed(self.folder)
 
     def duplicate(self, name: str) -> str:
         """Copies the prompt and returns the name of the copy: `name-copy`, with a number if that is taken. Raises
         LibraryError if the prompt is missing."""
-        with self._locked():
+        with self.locked():
             source = self._existing(name)
             copy = self._free(f"{source.stem[: MAX_NAME - 10]}-copy")
             self._put(self.path(copy), read(source), source)
         return copy
 
     def rename(self, old: str, new: str) -> None:
-        """Renames the prompt and its file. Raises LibraryError if it is missing or another one has the name `new`."""
-        with self._locked():
+        """Renames the prompt, its file and the folder of its marked versions. Raises LibraryError if it is missing or
+        another one has the name `new`."""
+        with self.locked():
             source, target = self._existing(old), self.path(new)
             if target.exists() and not target.samefile(source):
                 raise _taken(target)
@@ -193,6 +189,7 @@ class Library:
             except OSError as error:
                 raise failed("rename", source, error) from error
             self._put(target, read(target), source)
+            _move_versions(self.versions_folder(source.stem), self.versions_folder(target.stem))
 
     def cases(self) -> list[Path]:
         """Returns the paths of the library's tables of cases: cases/*.csv."""
@@ -232,21 +229,12 @@ class Library:
             pass  # a broken file keeps its bytes, for the user to correct
         write(path, data)
 
-    def _trash(self) -> Path:
-        mark = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
-        folder = paths.data_folder() / "trash" / mark
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise failed("create", folder, error) from error
-        return folder
-
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
         """Holds a file lock, so that no other process changes the folder while the block checks and writes."""
         from filelock import FileLock, Timeout
 
-        lock = self._trash() / "library.lock"
+        lock = trash_folder(self.folder) / "library.lock"
         try:
             with FileLock(lock, timeout=10):
                 yield
@@ -279,16 +267,28 @@ def _check_etag(path: Path, previous: bytes | None, etag: str | None) -> None:
         )
 
 
+def _move_versions(source: Path, target: Path) -> None:
+    """Moves a folder of marked versions. If a prompt that was removed by hand has left such a folder at `target`, its
+    versions stay; the labels and notes are those of `source`."""
+    if not source.is_dir():
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_dir() and not target.samefile(source):
+            shutil.copytree(source, target, dirs_exist_ok=True)
+            shutil.rmtree(source)
+        else:
+            shutil.move(source, target)
+    except OSError as error:
+        raise failed("move", source, error) from error
+
+
 def _taken(path: Path) -> LibraryError:
     return LibraryError(f"There is a prompt {path.stem!r} already.", hint="Choose another name.")
 
 
 def _etag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _deleted(token: str) -> float:
-    return datetime.strptime(token.split("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC).timestamp()
 
 
 def _alphabetic(path: Path) -> tuple[str, str]:

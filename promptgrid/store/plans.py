@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,18 @@ from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.cases.own_checks import checks_text, own_checks
 from promptgrid.cases.table import Case
-from promptgrid.errors import LibraryError
+from promptgrid.errors import LibraryError, PromptError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Decided, Plan, WireVariant
+from promptgrid.library.files import SUFFIX
 from promptgrid.library.folder import Library, library_folder, load_prompt
+from promptgrid.library.versions import kept_prompt, kept_versions, marks
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads, parameters_from
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.schema import cases, prompt_versions, runs
+from promptgrid.suggestions import closest, listed
 
 _ROWS = 500  # cases decoded at once
 _SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
@@ -135,30 +138,103 @@ def keep_version(connection: sa.Connection, prompt: Prompt) -> None:
 
 
 def versions(database: Database, name: str) -> list[tuple[str, float]]:
-    """Returns the stored versions of a prompt, newest first, as (version, time of first storing in seconds since
-    1970)."""
-    columns = (prompt_versions.c.version, prompt_versions.c.created)
-    query = sa.select(*columns).where(prompt_versions.c.name == name).order_by(prompt_versions.c.created.desc())
-    with database.read() as connection:
-        return [(row.version, row.created) for row in connection.execute(query)]
+    """Returns the versions of a prompt that are stored in the database or kept in the library, newest first, as
+    (version, time of first storing in seconds since 1970)."""
+    times = kept_versions(Library(library_folder()), name) | _stored_versions(database, name)
+    return sorted(times.items(), key=lambda item: item[1], reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """A version of a prompt: when it was first stored (Unix seconds), whether the prompt's file has it now, its labels
+    and its note ("": none)."""
+
+    version: str
+    stored: float
+    current: bool
+    labels: Sequence[str]
+    note: str
+
+
+def listed_versions(database: Database, name: str) -> list[StoredVersion]:
+    """Returns the versions of a prompt of the library, newest first. The version of its file comes first if it is not
+    stored yet, with the time at which the file was saved. Raises LibraryError if there is neither such a prompt nor a
+    version of it, or labels.toml cannot be read."""
+    library = Library(library_folder())
+    times = dict(versions(database, name))
+    current = ""
+    try:
+        current = library.load(name)[0].version
+        times.setdefault(current, library.path(name).stat().st_mtime)
+    except (LibraryError, PromptError):
+        if not times:
+            raise
+    of_name = marks(library, name)
+    return [
+        StoredVersion(version, stored, version == current, of_name.labels_of(version), of_name.notes.get(version, ""))
+        for version, stored in sorted(times.items(), key=lambda item: item[1], reverse=True)
+    ]
 
 
 def named_prompt(database: Database, ref: str) -> Prompt:
-    """Returns the prompt of a file, of a name in the library, or of a stored version `name@version`. Raises
-    LibraryError or PromptError."""
+    """Returns the prompt of a file, of a name in the library, of a version `name@version`, or of the version with a
+    label, `name@label`. Raises LibraryError or PromptError."""
     name, at, version = ref.rpartition("@")
-    if at and name and not Path(ref).exists():
-        return prompt_at(database, name, version)
-    return load_prompt(ref, Library(library_folder()))
+    if not at or not name or Path(ref).exists():
+        return load_prompt(ref, Library(library_folder()))
+    if name.endswith(SUFFIX):
+        return prompt_at(database, Path(name).stem, version, Library(Path(name).expanduser().parent))
+    return prompt_at(database, name, version)
 
 
-def prompt_at(database: Database, name: str, version: str) -> Prompt:
-    """Returns the stored version of the prompt `name`; the first characters of `version` are enough. Raises
-    LibraryError when no version or more than one matches."""
-    matches = [v for v, _ in versions(database, name) if v.startswith(version)]
-    if len(matches) != 1:
-        known = ", ".join(v[:6] for v, _ in versions(database, name)) or "none yet"
-        what = "is not unique" if matches else "is not known"
-        raise LibraryError(f'The version {version} of "{name}" {what}.', hint=f"Versions kept: {known}.")
+def prompt_at(database: Database, name: str, ref: str, library: Library | None = None) -> Prompt:
+    """Returns the version of the prompt `name` that `ref` names: by a label, or by the first characters of the version.
+    Labels are read in the `library` (None: the usual one). Raises LibraryError when there is no such prompt, label or
+    version, or more than one version matches."""
+    library = library or Library(library_folder())
+    labels, stored = marks(library, name).labels, _stored_versions(database, name)
+    times = kept_versions(library, name) | stored
+    if not labels and not times:
+        library.load(name)  # raises the error, if there is no such prompt
+    version = labels[ref] if ref in labels else _only_match(name, ref, list(times), labels)
+    if version not in stored:
+        return kept_prompt(library, name, version)
     with database.read() as connection:
-        return _prompt(connection, name, matches[0])
+        return _prompt(connection, name, version)
+
+
+def _stored_versions(database: Database, name: str) -> dict[str, float]:
+    query = sa.select(prompt_versions.c.version, prompt_versions.c.created).where(prompt_versions.c.name == name)
+    with database.read() as connection:
+        return {row.version: row.created for row in connection.execute(query)}
+
+
+def _only_match(name: str, ref: str, known: Sequence[str], labels: Iterable[str]) -> str:
+    """Returns the version among `known` that begins with `ref`. Raises LibraryError unless there is exactly one."""
+    matches = [version for version in known if ref and version.startswith(ref)]
+    if len(matches) == 1:
+        return matches[0]
+    kept = listed("Versions kept", [version[:6] for version in known])
+    if matches:
+        raise LibraryError(f'The version {ref} of "{name}" is not unique.', hint=kept)
+    near = closest(ref, labels)
+    there_are = " ".join(filter(None, [listed("Labels", labels), kept])) or "No version is kept yet: save or run it."
+    hint = f"Did you mean {name}@{near}?" if near else there_are
+    raise LibraryError(f'"{name}" has no label and no version {ref!r}.', hint=hint)
+
+
+def roll_back(database: Database, library: Library, name: str, ref: str) -> tuple[bytes, str]:
+    """Writes the version of the prompt that `ref` names (see `prompt_at`) into the prompt's file, whose comments,
+    description, tags, table of cases and title stay. Stores the version that the file had before, so that it stays
+    among the versions.
+
+    Returns (the file's content before, its new etag), which `Library.replace` takes to undo this. Raises LibraryError
+    or PromptError.
+    """
+    current, etag = library.load(name)
+    before = library.path(name).read_bytes()
+    old = prompt_at(database, current.name, ref)
+    with database.write() as connection:
+        keep_version(connection, current)
+    of_file = {field: getattr(current, field) for field in ("description", "tags", "cases", "title")}
+    return before, library.save(replace(old, **of_file), etag)
