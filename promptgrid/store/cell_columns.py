@@ -18,7 +18,7 @@ from promptgrid.models.parameters import Alike
 from promptgrid.prompt.parameters import AXIS_COLUMNS
 from promptgrid.store.database import Database, raw_cursor
 from promptgrid.store.results import Stamp, require_run, stamp_in
-from promptgrid.store.schema import cases, cells, cells_with_replies, replies, scores
+from promptgrid.store.schema import cases, cell_sums, cells, cells_with_replies, replies, scores
 from promptgrid.store.stored_replies import lots
 
 CELL_COLUMNS = (
@@ -59,7 +59,10 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
         require_run(connection, run_id)
         of_cases = sa.select(cases.c.case_id, cases.c.expected, cases.c.checks).where(cases.c.run_id == run_id)
         rows = connection.execute(of_cases.order_by(cases.c.position)).all()
-        columns = [*(cells.c[name] for name in CELL_COLUMNS), *(replies.c[name] for name in REPLY_COLUMNS)]
+        columns = [
+            *(cells.c[name] for name in CELL_COLUMNS),
+            *(cell_sums.get(name, replies.c[name]) for name in REPLY_COLUMNS),
+        ]
         joined = sa.select(*columns).select_from(cells_with_replies)
         of_cells = joined.where(cells.c.run_id == run_id).order_by(cells.c.position)
         of_scores = sa.select(scores.c.position, scores.c.check, scores.c.value).where(scores.c.run_id == run_id)

@@ -17,8 +17,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.errors import StoreError
 from promptgrid.prompt import Role
+from promptgrid.store.conversation_tables import conversations, turn_replies, turns
 from promptgrid.store.database import Database, now, storable
-from promptgrid.store.schema import conversations, replies, turn_replies, turns
+from promptgrid.store.schema import replies
 from promptgrid.techniques import PromptPart
 
 State = Literal["answered", "stopped", "failed", "edited"]

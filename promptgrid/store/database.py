@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from promptgrid import files, paths
 from promptgrid.errors import StoreError
-from promptgrid.store import migrations, schema
+from promptgrid.store import conversation_tables, migrations, schema
 
 _BUSY_MS = 15_000
 _NO_ROOM_BYTES = 1_000_000  # with less, SQLite calls a full disk an I/O error where it needs its shared memory file
@@ -81,7 +81,7 @@ class Database:
         with self._engine.execution_options(writes=True).connect() as connection, connection.begin():
             version = _schema_version(connection)
             if version is None:
-                schema.metadata.create_all(connection)
+                conversation_tables.metadata.create_all(connection)
             elif version < schema.VERSION:
                 migrations.migrate(connection, version, schema.VERSION)
             else:

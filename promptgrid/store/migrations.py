@@ -118,6 +118,20 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             FROM drafts WHERE name LIKE 'prompt:%'""",
         "DELETE FROM drafts WHERE name LIKE 'prompt:%'",
     ),
+    12: (
+        "ALTER TABLE cells ADD COLUMN calls INTEGER",
+        "ALTER TABLE cells ADD COLUMN steps_prompt_tokens INTEGER",
+        "ALTER TABLE cells ADD COLUMN steps_completion_tokens INTEGER",
+        "ALTER TABLE cells ADD COLUMN steps_reasoning_tokens INTEGER",
+        "ALTER TABLE cells ADD COLUMN steps_cached_tokens INTEGER",
+        "ALTER TABLE cells ADD COLUMN steps_cost_usd FLOAT",
+        "ALTER TABLE cells ADD COLUMN steps_latency_ms FLOAT",
+        """CREATE TABLE steps (
+            run_id VARCHAR NOT NULL REFERENCES runs (id) ON DELETE CASCADE, position INTEGER NOT NULL,
+            number INTEGER NOT NULL, round INTEGER NOT NULL, step TEXT NOT NULL,
+            reply_id INTEGER NOT NULL REFERENCES replies (id), reused BOOLEAN NOT NULL,
+            PRIMARY KEY (run_id, position, number))""",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -18,7 +18,7 @@ from promptgrid.grading import Score
 from promptgrid.prompt.parameters import SPECS, Value
 from promptgrid.store import ratings
 from promptgrid.store.database import Database, raw_cursor
-from promptgrid.store.schema import attempts, cases, cells, cells_with_replies, replies, runs, scores
+from promptgrid.store.schema import attempts, cases, cell_sums, cells, cells_with_replies, replies, runs, scores
 from promptgrid.store.schema import ratings as ratings_table
 
 _FIRST_CHUNK, _CHUNK, _CHUNK_CHARACTERS = 100, 2_000, 8_000_000  # rows read at once: fewer where texts are long
@@ -83,8 +83,9 @@ class ResultRow(NamedTuple):
 
 _PARAMETERS = tuple(column for spec in SPECS for column in spec.columns)
 _FIELDS = ResultRow._fields[:-3]
-_COLUMNS: Mapping[str, sa.Column[Any]] = {
+_COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
     **{name: replies.c[name] for name in _FIELDS if name in replies.c},
+    **cell_sums,
     **{name: cells.c[name] for name in (*_FIELDS, *_PARAMETERS) if name in cells.c},
     "output": replies.c.text,
     "request_json": replies.c.request,

@@ -13,7 +13,7 @@ from promptgrid.errors import PlanError, StoreError
 from promptgrid.grid import Plan
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.plans import load_plan
-from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores, votes
+from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores, steps, votes
 
 RunStatus = Literal[
     "planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"
@@ -272,7 +272,7 @@ def purge(database: Database) -> int:
     with database.write() as connection:
         gone: Sequence[str] = connection.scalars(sa.select(runs.c.id).where(runs.c.deleted.is_not(None))).all()
         _remove(connection, gone)
-        columns = (cells.c.reply_id, scores.c.judge_reply_id, votes.c.judge_reply_id)
+        columns = (cells.c.reply_id, steps.c.reply_id, scores.c.judge_reply_id, votes.c.judge_reply_id)
         referenced = sa.union_all(*(sa.select(column).where(column.is_not(None)) for column in columns))
         connection.execute(replies.delete().where(replies.c.run_id.in_(gone), replies.c.id.not_in(referenced)))
     database.vacuum()
@@ -286,6 +286,6 @@ def forget(database: Database, run_id: str) -> None:
 
 
 def _remove(connection: sa.Connection, gone: Sequence[str]) -> None:
-    for table in (scores, attempts, cells, cases):
+    for table in (scores, attempts, steps, cells, cases):
         connection.execute(table.delete().where(table.c.run_id.in_(gone)))
     connection.execute(runs.delete().where(runs.c.id.in_(gone)))

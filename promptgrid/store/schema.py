@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -14,12 +18,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    case,
     false,
 )
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 11
+VERSION = 12
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -176,6 +181,7 @@ attempts = Table(
 )
 
 _TYPES = {float: Float, int: Integer, str: String}
+_SUMS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_ms")
 
 cells = Table(
     "cells",
@@ -205,12 +211,33 @@ cells = Table(
     Column("answer", Text),  # NULL: none could be read
     Column("ballot", BigInteger),  # answers with the same ballot are equal (answers.ballot): texts need not be read
     Column("answer_note", Text, nullable=False, server_default=""),
+    Column("calls", Integer),  # of a technique in several steps; NULL: the cell has one call, its reply
+    # The sums over the calls of a technique in several steps; the time is that of calls that follow each other.
+    *(Column(f"steps_{name}", replies.c[name].type) for name in _SUMS),
     Index("cells_by_status", "run_id", "status"),
     Index("cells_by_key", "run_id", "key"),
     Index("cells_by_reply", "reply_id"),
 )
 
 cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
+
+cell_sums: Mapping[str, ColumnElement[Any]] = {
+    name: case((cells.c.calls.is_(None), replies.c[name]), else_=cells.c[f"steps_{name}"]).label(name) for name in _SUMS
+}
+"""What all calls of a cell took, by the names of a reply's columns; for use with `cells_with_replies`."""
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("position", Integer, primary_key=True),  # the cell's position
+    Column("number", Integer, primary_key=True),  # of the call in the cell, from 0
+    Column("round", Integer, nullable=False),  # calls of one round were sent side by side
+    Column("step", Text, nullable=False),  # such as `critique 2`
+    Column("reply_id", ForeignKey("replies.id"), nullable=False),
+    Column("reused", Boolean, nullable=False),  # the reply was stored already and is not paid again
+)
+"""The replies of cells whose technique makes several calls, also of cells that have not ended."""
 
 scores = Table(
     "scores",
@@ -259,41 +286,4 @@ baselines = Table(
     Column("prompt", String, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("pinned", Float, nullable=False),
-)
-
-conversations = Table(
-    "conversations",
-    metadata,
-    Column("id", String, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("settings", Text, nullable=False),  # JSON: the variants, and which turns are dropped when the window is full
-    Column("leaf", Integer),  # the last turn of the branch shown; NULL: none yet
-    Column("created", Float, nullable=False),
-    Column("updated", Float, nullable=False),
-    Column("deleted", Float),
-)
-
-turns = Table(
-    "turns",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("conversation_id", ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("parent", Integer),  # the previous turn; NULL: the first turn of the conversation
-    Column("role", String, nullable=False),
-    Column("part", String, nullable=False),  # the part of the context budget: history, examples or retrieved
-    Column("text", Text, nullable=False),  # the text that a person wrote, or a reply shared by all variants
-    Column("created", Float, nullable=False),
-    Column("deleted", Float),  # when the turn was deleted; a deleted turn is skipped
-)
-
-turn_replies = Table(
-    "turn_replies",
-    metadata,
-    Column("turn_id", ForeignKey("turns.id", ondelete="CASCADE"), primary_key=True),
-    Column("variant", Integer, primary_key=True),
-    Column("text", Text, nullable=False),
-    Column("state", String, nullable=False),  # answered · stopped · failed · edited
-    Column("error", Text, nullable=False, server_default=""),
-    Column("cut", Integer, nullable=False, server_default="0"),  # the number of turns that the model did not see
-    Column("reply_id", ForeignKey("replies.id")),
 )
