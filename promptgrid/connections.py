@@ -13,9 +13,10 @@ from pathlib import Path
 from promptgrid import builtin, identities, loop, models
 from promptgrid.endpoint import Endpoint
 from promptgrid.endpoint.embeddings import MOST_MODELS
-from promptgrid.endpoint.settings import OPENAI_URL, EndpointSettings, normalised, read_settings
+from promptgrid.endpoint.settings import FILE, OPENAI_URL, EndpointSettings, read_settings
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.models import ModelFacts
+from promptgrid.models.addresses import normalised
 from promptgrid.paths import config_folder, dotenv, environment
 from promptgrid.suggestions import did_you_mean
 
@@ -55,40 +56,64 @@ class EndpointState:
 
 
 def settings() -> dict[str, EndpointSettings]:
-    """The configured endpoints by name, without the built-in one. Raises PromptgridError for a broken file.
+    """The configured endpoints by name, without the built-in one and those with a wrong setting (see `faults`).
 
     Reads endpoints.toml at every call, but parses it only if the file or the environment has changed.
     """
-    _check_key_stays()
-    path = config_folder() / "endpoints.toml"
+    return _configured()[0]
+
+
+def faults() -> dict[str, PromptgridError]:
+    """The errors of the endpoints that cannot be used because of a wrong setting, by name. If endpoints.toml cannot be
+    read at all, its error stands under the name of the file."""
+    return _configured()[1]
+
+
+def _configured() -> tuple[dict[str, EndpointSettings], dict[str, PromptgridError]]:
+    path = config_folder() / FILE
     try:
         text = path.read_bytes()
     except OSError:
-        text = b""  # missing, or read_settings raises the reason
-    return dict(_settings(path, text, tuple(environment().items())))
+        text = b""  # missing, or read_settings finds the reason
+    cached = _settings(path, text, tuple(environment().items()))
+    endpoints, errors = dict(cached[0]), dict(cached[1])
+    if misled := _misled_key():
+        endpoints.pop("openai", None)
+        errors["openai"] = misled
+    return endpoints, errors
 
 
-def _check_key_stays() -> None:
-    """Raises PromptgridError if OPENAI_API_KEY is set in the process, but OPENAI_BASE_URL only in the file `.env`: that
-    file may come with a stranger's folder and would send the key to another address."""
+def _misled_key() -> PromptgridError | None:
+    """Returns an error if OPENAI_API_KEY is set in the process, but OPENAI_BASE_URL only in the file `.env`: that file
+    may come with a stranger's folder and would send the key to another address. Returns None otherwise."""
     address = dotenv().get("OPENAI_BASE_URL", "").strip()
-    if address and os.environ.get("OPENAI_API_KEY") and "OPENAI_BASE_URL" not in os.environ:
-        if normalised(address) == OPENAI_URL:
-            return
-        raise PromptgridError(
-            f"OPENAI_API_KEY is in the environment, and {Path.cwd() / '.env'} wants it sent to {normalised(address)}.",
-            hint="If you trust that address, set OPENAI_BASE_URL in the environment too, or put its own key into .env.",
-        )
+    if not (address and os.environ.get("OPENAI_API_KEY") and "OPENAI_BASE_URL" not in os.environ):
+        return None
+    try:
+        url = normalised(address)
+    except PromptgridError:  # among the faults already
+        return None
+    if url == OPENAI_URL:
+        return None
+    return PromptgridError(
+        f"OPENAI_API_KEY is in the environment, and {Path.cwd() / '.env'} wants it sent to {url}.",
+        hint="If you trust that address, set OPENAI_BASE_URL in the environment too, or put its own key into .env.",
+    )
 
 
 @lru_cache(maxsize=1)
-def _settings(path: Path, text: bytes, env: tuple[tuple[str, str], ...]) -> dict[str, EndpointSettings]:
-    return {name: endpoint for name, endpoint in read_settings(dict(env), path).items() if name != BUILTIN}
+def _settings(
+    path: Path, text: bytes, env: tuple[tuple[str, str], ...]
+) -> tuple[dict[str, EndpointSettings], dict[str, PromptgridError]]:
+    errors: dict[str, PromptgridError] = {}
+    endpoints = read_settings(dict(env), path, errors)
+    return endpoints, errors
 
 
 def endpoint_names() -> list[str]:
-    """The names of all endpoints, first that of the built-in one."""
-    return [BUILTIN, *settings()]
+    """The names of all endpoints: first that of the built-in one, last those that cannot be used (see `faults`)."""
+    endpoints, errors = _configured()
+    return list(dict.fromkeys([BUILTIN, *endpoints, *errors]))
 
 
 def split_model(model_ref: str) -> tuple[str, str]:
@@ -111,9 +136,13 @@ def check_model(model_ref: str) -> None:
 
 
 def _check_configured(endpoint: str) -> None:
-    names = endpoint_names()
-    if endpoint in names:
+    endpoints, errors = _configured()
+    if endpoint == BUILTIN or endpoint in endpoints:
         return
+    if endpoint in errors or FILE in errors:
+        error = errors.get(endpoint) or errors[FILE]
+        raise PlanError(error.message, hint=error.hint)
+    names = [BUILTIN, *endpoints]
     meant = did_you_mean(endpoint, names, "")
     way = (
         "Set OPENAI_API_KEY or OPENAI_BASE_URL."

@@ -90,8 +90,10 @@ def _tokenizers() -> Iterator[Finding]:
 
 
 def _endpoints() -> Iterator[Finding]:
-    configured = connections.settings()
-    if not configured:
+    configured, faults = connections.settings(), connections.faults()
+    for error in faults.values():
+        yield Finding("endpoints", False, error.message, error.hint)
+    if not configured and not faults:
         yield Finding("endpoints", None, "None but the built-in model.", "Set OPENAI_API_KEY or OPENAI_BASE_URL.")
     for name, settings in configured.items():
         state = connections.check(name)

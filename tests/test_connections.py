@@ -7,11 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from promptgrid import builtin, connections, loop
 from promptgrid.builtin import weights as builtin_weights
+from promptgrid.cli import main
 from promptgrid.endpoint import embeddings
-from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.errors import PlanError
+from promptgrid.paths import config_folder
 from tests.faults.server import HostileServer
 
 
@@ -221,8 +224,9 @@ def test_a_key_of_the_environment_goes_to_no_address_that_the_start_folder_names
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-user")
     Path(".env").write_text(f"OPENAI_BASE_URL={hostile.url}\n", "utf-8")
-    with pytest.raises(PromptgridError, match=r"is in the environment, and .*\.env wants it sent to http"):
-        connections.settings()
+    with pytest.raises(PlanError, match=r"is in the environment, and .*\.env wants it sent to http"):
+        connections.connect("openai")
+    assert connections.settings() == {}
     assert not connections.check("openai").ok
     assert hostile.requests == []
 
@@ -234,3 +238,44 @@ def test_a_key_goes_to_the_address_beside_it(hostile: HostileServer, monkeypatch
     monkeypatch.setenv("OPENAI_BASE_URL", hostile.url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-folder")
     assert connections.check("openai").ok
+
+
+BROKEN_TABLE = '[bad]\nbase_url = "http://x/v1"\nconcurency = 3\n'
+
+
+def endpoints_file(text: str) -> Path:
+    path = config_folder() / "endpoints.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_bad_table_stops_its_own_endpoint_only(home: Path, hostile: HostileServer) -> None:
+    endpoints_file(f'{BROKEN_TABLE}[good]\nbase_url = "{hostile.url}"\n')
+    assert connections.endpoint_names() == ["builtin", "good", "bad"]
+    assert connections.check("good").ok
+    assert connections.split_model(connections.DEFAULT_MODEL)[0] == "builtin"
+    with pytest.raises(PlanError, match=r"endpoints\.toml, line 3: \[bad\] concurency .* Did you mean concurrency"):
+        connections.split_model("bad/x")
+    assert "concurency is not a setting" in connections.check("bad").message
+    with pytest.raises(PlanError, match=r"There are: builtin, good\."):
+        connections.split_model("other/x")
+
+
+def test_a_file_that_is_not_toml_stops_the_endpoints_that_may_stand_in_it(home: Path) -> None:
+    endpoints_file("[bad\n")
+    assert connections.split_model(connections.DEFAULT_MODEL)[0] == "builtin"
+    with pytest.raises(PlanError, match=r"endpoints\.toml is not valid TOML"):
+        connections.split_model("any/x")
+
+
+def test_a_command_names_a_bad_table_and_goes_on(home: Path, hostile: HostileServer) -> None:
+    endpoints_file(f'{BROKEN_TABLE}[good]\nbase_url = "{hostile.url}"\n')
+    Path("say.prompty").write_text("user:\nSay {{ a }}.\n", "utf-8")
+    Path("cases.csv").write_text("a\nx\n", "utf-8")
+    arguments = ["run", "say.prompty", "--cases", "cases.csv", "--model", "good/ok", "--temperature", "0"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0
+    assert result.stderr.count("Left out: bad. ") == 1
+    assert "line 3: [bad] concurency is not a setting of an endpoint. Did you mean concurrency?" in result.stderr
+    assert "1/1" in result.stdout

@@ -84,6 +84,7 @@ class Call(Generic[P]):
     async def _sent(self, turn: float) -> list[Reply]:
         self.attempts += 1
         self.started = time.time()
+        self.context.journal.rate.start()
         task = asyncio.current_task()
         self.context.in_flight.add(task)  # a halted run waits for this call
         before_writing.set(self.context.still_ours)  # the process may sleep while it connects

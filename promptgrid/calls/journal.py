@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptgrid.calls.rate import Rate
 from promptgrid.calls.unsaved import UnsavedReplies
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, commits
@@ -26,7 +26,6 @@ _GROUP_S = 0.05
 _RESERVE_S = 0.005  # shorter, since a call waits for its reservation
 _FULL_DISK_S = 30.0  # how long a paid reply stays in memory while nothing can be written
 _RETRY_S = 1.0
-_RATE_S = 20.0
 _BIGGEST = 2000  # entries per commit, so that other writers get a turn
 
 log = logging.getLogger("promptgrid.runner")
@@ -65,8 +64,7 @@ class Journal:
     _entries: asyncio.Queue[JournalEntry | None] = field(default_factory=asyncio.Queue)
     _reservations: list[tuple[Attempt, asyncio.Future[int]]] = field(default_factory=list)
     _urgent: asyncio.Event = field(default_factory=asyncio.Event)
-    _counts: deque[tuple[float, int]] = field(default_factory=deque)
-    _started: float = field(default_factory=time.monotonic)
+    rate: Rate = field(default_factory=Rate)
 
     def __post_init__(self) -> None:
         self._unsaved = UnsavedReplies(self.run_id, self.epoch)
@@ -100,15 +98,6 @@ class Journal:
     def close(self) -> None:
         """Ends the journal after the entries queued so far: `run` then returns."""
         self._entries.put_nowait(None)
-
-    @property
-    def per_second(self) -> float:
-        """The number of replies per second over the last 20 s."""
-        now = time.monotonic()
-        while self._counts and self._counts[0][0] < now - _RATE_S:
-            self._counts.popleft()
-        count = sum(number for _, number in self._counts)
-        return count / min(max(now - self._started, 1.0), _RATE_S)
 
     async def run(self) -> None:
         """Commits queued entries until the journal is closed. Raises Fenced if another runner owns the run, StoreError
@@ -157,7 +146,7 @@ class Journal:
             if entry.committed is not None:
                 entry.committed()
         if new:
-            self._counts.append((time.monotonic(), new))
+            self.rate.add(new)
         for id_, (_, future) in zip(ids, reservations, strict=True):
             if future.done():  # the call was cancelled and sends nothing
                 self.write(JournalEntry(settled=id_))

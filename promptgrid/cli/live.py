@@ -46,7 +46,10 @@ class Outputs:
 
 
 def prepare(models: Sequence[str]) -> None:
-    """Downloads and starts the built-in model if it is among the models, so that its tokens can be counted exactly."""
+    """Downloads and starts the built-in model if it is among the models, so that its tokens can be counted exactly.
+    Names the endpoints that cannot be used because of a wrong setting."""
+    for name, error in connections.faults().items():
+        echo(f"Left out: {name}. {error}", err=True)
     if not any(connections.split_model(ref)[0] == connections.BUILTIN for ref in models):
         return
     fetch()

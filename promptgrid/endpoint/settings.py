@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from promptgrid.errors import PromptgridError
 from promptgrid.models import is_loopback, is_openai
+from promptgrid.models.addresses import normalised
 from promptgrid.paths import config_folder, environment
 from promptgrid.prompt import EMPTY
 from promptgrid.suggestions import did_you_mean
@@ -34,6 +35,7 @@ PUBLIC_HEADERS = frozenset(
     | {"anthropic-version", "anthropic-beta", "openai-beta", "openai-organization", "openai-project", "cache-control"}
 )
 CONNECT_S = 10.0
+FILE = "endpoints.toml"  # the name of the file, and of its fault among those of the endpoints
 RESERVED_NAMES = ("builtin",)
 
 
@@ -107,41 +109,40 @@ def _is_secret(text: str) -> bool:
     return len(text) >= SECRET_LENGTH and not is_word
 
 
-def normalised(base_url: str) -> str:
-    """Returns the address in its normal form: lower-case scheme and host, no default port, no slash at the end.
-
-    Raises PromptgridError if it is not an http(s) address, or has a password, a query or a fragment.
-    """
-    try:
-        parts = urlsplit(base_url.strip())
-        host, port = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise PromptgridError(f"This base URL cannot be read: {error}.", hint="Check its host and port.") from error
-    if "@" in parts.netloc or parts.query or parts.fragment:
-        raise PromptgridError(
-            f"The base URL of {host} carries a password, a query or a fragment.",
-            hint="Put the key into an environment variable, and leave the plain address.",
-        )
-    if parts.scheme not in ("http", "https") or not host:
-        raise PromptgridError(f"{base_url!r} is no base URL.", hint="Write it like http://localhost:11434/v1.")
-    netloc = f"[{host}]" if ":" in host else host
-    if port and port != {"http": 80, "https": 443}[parts.scheme]:
-        netloc += f":{port}"
-    return f"{parts.scheme}://{netloc}{parts.path.rstrip('/')}"
-
-
-def read_settings(env: Mapping[str, str] | None = None, config: Path | None = None) -> dict[str, EndpointSettings]:
+def read_settings(
+    env: Mapping[str, str] | None = None,
+    config: Path | None = None,
+    faults: dict[str, PromptgridError] | None = None,
+) -> dict[str, EndpointSettings]:
     """Returns the configured endpoints by name, without the built-in one. `env` is the environment, `config` the path
     of endpoints.toml; None takes the usual ones.
 
-    Raises PromptgridError for a file that cannot be read or a setting that is not valid.
+    Raises PromptgridError for a file that cannot be read or a setting that is not valid. With `faults`, puts these
+    errors there, by the name of the endpoint or `endpoints.toml`, and returns the other endpoints.
     """
     env = environment() if env is None else env
-    path = config_folder() / "endpoints.toml" if config is None else config
-    settings = {"openai": _openai(env)} if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL") else {}
-    for name, table in _tables(path).items():
-        settings[name] = _Table(path, name, table, env).settings()
+    path = config_folder() / FILE if config is None else config
+    readers: dict[str, Callable[[], EndpointSettings]] = {}
+    if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL"):
+        readers["openai"] = lambda: _openai(env)
+    with _collected(faults, FILE):
+        readers |= {name: _Table(path, name, table, env).settings for name, table in _tables(path).items()}
+    settings: dict[str, EndpointSettings] = {}
+    for name, read in readers.items():
+        with _collected(faults, name):
+            settings[name] = read()
     return settings
+
+
+@contextmanager
+def _collected(faults: dict[str, PromptgridError] | None, name: str) -> Iterator[None]:
+    """Puts a PromptgridError of its block into `faults` under `name`; with None, the error goes on."""
+    try:
+        yield
+    except PromptgridError as error:
+        if faults is None:
+            raise
+        faults[name] = error
 
 
 def _openai(env: Mapping[str, str]) -> EndpointSettings:

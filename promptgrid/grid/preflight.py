@@ -56,7 +56,7 @@ def model_preflight(
 @dataclass(frozen=True)
 class Preflight:
     """What a plan will take: the number of its `cells`, and the estimate for each model. `reach` is what its
-    comparisons can detect (None: nothing is scored). `judges` has an entry for each check by a model, which runs when
+    comparisons can detect (None: nothing is compared). `judges` has an entry for each check by a model, which runs when
     the replies are there; `doubts` are sentences on what may be wrong with the plan; `own_checks` counts the cases that
     bring checks of their own; `answer_column` may hold the expected answers that the plan lacks ("": no column)."""
 
@@ -189,15 +189,15 @@ class EstimateTally:
 
 def plan_reach(plan: Plan) -> Reach | None:
     """Returns how likely a comparison of the plan's first variant with another finds a difference (see Reach). Copies
-    of a case count as one case. None if nothing is scored."""
+    of a case count as one case. None if nothing is scored, or if there is no other variant."""
+    variants = math.prod(map(len, (plan.prompts, plan.techniques, plan.models, *plan.axes.values())))
     if plan.all_checks:
         scored = [case for case in plan.cases if case.expected is not None] or list(plan.cases)
     else:
         scored = [case for case in plan.cases if case.checks]
-    if not scored:
+    if not scored or variants < 2:
         return None
-    variants = math.prod(map(len, (plan.prompts, plan.techniques, plan.models, *plan.axes.values())))
-    return reach(len(set(map(content, scored))), max(1, variants - 1))
+    return reach(len(set(map(content, scored))), variants - 1)
 
 
 def preflight(tally: EstimateTally) -> Preflight:

@@ -293,7 +293,7 @@ class _Run:
         """Returns the figures that are shown while the run is in progress, as JSON values: replies per second, calls in
         flight, the pace of each endpoint, scores."""
         return {
-            "per_second": round(self.journal.per_second, 2),
+            "per_second": self.journal.rate.per_second(len(self.context.in_flight)),
             "in_flight": len(self.context.in_flight),
             "endpoints": {name: pace.figures() for name, pace in self.paces.items()},
             "scored": None if self.scoring is None else [self.scoring.done, self.scoring.total],

@@ -90,7 +90,7 @@ def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
     left`, `12 in flight`, `3 retried`, `$0.0142`."""
     words = [f"{state.done:,} of {state.total:,}"]
     if info.status == "running" and state.per_second:
-        words.append(f"{state.per_second:.1f}/s")
+        words.append(_rate_words(state.per_second))
         words += [f"{clock(state.seconds_left)} left"] if state.seconds_left else []
     words += [f"{state.in_flight:,} in flight"] if state.in_flight and info.status == "running" else []
     words += [f"{state.scored[0]:,} of {state.scored[1]:,} scored"] if state.scored and info.status == "running" else []
@@ -98,6 +98,10 @@ def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
     words += [f"{state.retried:,} retried"] if state.retried else []
     words += [f"{count:,} {name.replace('_', ' ')}" for name, count in _ended_badly(state)]
     return words + _spent(state)
+
+
+def _rate_words(per_second: float) -> str:
+    return f"{per_second:.1f}/s" if per_second >= 0.1 else f"{60 * per_second:.1f}/min"
 
 
 def _ended_badly(state: RunProgress) -> list[tuple[str, int]]:

@@ -20,6 +20,10 @@ from promptgrid.store.schema import cells, openings, parts
 from promptgrid.store.stored_replies import lots
 
 _SEALED = "prove"
+_OPENINGS = (
+    ": each run of any of its versions on these cases counts, and each extension of one. Every further look makes a"
+    " lucky difference likelier, so a difference counts only"
+)
 _INSERT_PART = insert(parts).on_conflict_do_nothing()
 
 
@@ -80,15 +84,15 @@ def openings_of(database: Database, prompts: Iterable[str]) -> dict[str, int]:
 
 
 def opening_sentences(counts: Mapping[str, int]) -> list[str]:
-    """Returns a sentence for each prompt, from `counts` (see `openings_of`): how often cases of *prove* were used, and
-    below which p-value a difference counts (Bonferroni's correction). The names are not escaped: the caller must escape
-    foreign text."""
+    """Returns the text for each prompt, from `counts` (see `openings_of`): how often cases of *prove* were used, what
+    counts as an opening, and below which p-value a difference counts (Bonferroni's correction). The names are not
+    escaped: the caller must escape foreign text."""
     sentences = []
     for name, count in counts.items():
         times = "once" if count == 1 else many(count, "time")
-        level = f", so a difference counts only at p < {FIRST_LOOK / count:.2g}" if count > 1 else ""
         opened = f"was opened {times}" if count else "was never opened"
-        sentences.append(f"The part prove {opened} for {name}{level}.")
+        why = f"{_OPENINGS} at p < {FIRST_LOOK / count:.2g}" if count > 1 else ""
+        sentences.append(f"The part prove {opened} for {name}{why}.")
     return sentences
 
 

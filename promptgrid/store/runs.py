@@ -64,7 +64,7 @@ class RunProgress:
     replies (`reused`) and of its retries (`retried`). `errors` counts failed cells by kind of error. `spent_usd` is the
     cost of the replies that this run paid for (None: a price is not known).
 
-    For a run in progress only: `per_second` is the rate of new replies over the last 20 seconds, `in_flight` the number
+    For a run in progress only: `per_second` is the rate of its new replies (0: too few so far), `in_flight` the number
     of calls in flight, and `paces` the pace by endpoint. While a judge or a custom check scores replies, `scored` is
     (scores stored, scores in all).
     """
@@ -91,7 +91,8 @@ class RunProgress:
 
     @property
     def seconds_left(self) -> float | None:
-        """Returns the expected time left in seconds; None without a new reply in the last 20 seconds."""
+        """Returns the expected time left in seconds, at the rate of the run's own replies; None before the first
+        ones."""
         return self.left / self.per_second if self.per_second else None
 
 

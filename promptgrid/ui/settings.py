@@ -42,7 +42,7 @@ def endpoints() -> None:
                 server.endpoints().refresh(wait=True)
     if (error := server.endpoints().error) is not None:
         show_error(error)
-    configured = _configured()
+    configured = connections.settings() if server.endpoints().error is None else {}
     for state in server.endpoints().states.values():
         with st.container(border=True, key=f"endpoint_{state.name}", gap="xsmall"):
             ready = state.ok and state.name != BUILTIN
@@ -55,13 +55,6 @@ def endpoints() -> None:
             if state.note:
                 st.caption(state.note)
             _test_connection(state.name, state.models)
-
-
-def _configured() -> dict[str, EndpointSettings]:
-    try:
-        return connections.settings()
-    except PromptgridError:
-        return {}  # `server.endpoints().error` has the error already
 
 
 def _address(settings: EndpointSettings) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from promptgrid.endpoint import EndpointSettings, read_settings
-from promptgrid.endpoint.settings import normalised
 from promptgrid.errors import PromptgridError
+from promptgrid.models.addresses import normalised
 
 GOOD = """
 # mine

@@ -80,7 +80,9 @@ def test_the_sentence_corrects_for_all_openings() -> None:
     assert opening_sentences({"a": 0, "b": 1, "c": 3}) == [
         "The part prove was never opened for a.",
         "The part prove was opened once for b.",
-        "The part prove was opened 3 times for c, so a difference counts only at p < 0.013.",
+        "The part prove was opened 3 times for c: each run of any of its versions on these cases counts, and each"
+        " extension of one. Every further look makes a lucky difference likelier, so a difference counts only at"
+        " p < 0.013.",
     ]
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NotYet
+from typing import Any
 
 import streamlit as st
 
@@ -137,8 +138,7 @@ def facts(preflight: Preflight) -> list[str]:
     if replies.calls:
         seconds = preflight.seconds
         parts.append("time not known yet" if seconds is None else f"**{humanize.duration(seconds)}**")
-    parts.append(f":orange[**{replies.too_long:,}** do not fit]" if replies.too_long else "**0** do not fit")
-    return parts
+    return parts + [f":orange[**{replies.too_long:,}** do not fit]"] * bool(replies.too_long)
 
 
 def notes(preflight: Preflight, reason: str, other_doubts: Collection[str] = ()) -> list[str]:
@@ -181,7 +181,7 @@ def _estimates(preflight: Preflight) -> list[str]:
 
 
 def _model_table(preflight: Preflight) -> None:
-    columns = {
+    columns: dict[str, list[Any]] = {
         "model": [model.ref for model in preflight.models],
         "calls": [model.calls for model in preflight.models],
         "answered": [model.answered for model in preflight.models],
@@ -193,14 +193,11 @@ def _model_table(preflight: Preflight) -> None:
         "time": [humanize.duration(model.seconds) or "not known" for model in preflight.models],
         "counted": ["exactly" if model.exact else f"≈ {model.reason}" for model in preflight.models],
     }
+    counts = ("calls", "answered", "duplicates", "do not fit", "prompt tokens", "max reply tokens")
+    optional = ("answered", "duplicates", "do not fit")
+    columns = {name: values for name, values in columns.items() if name not in optional or any(values)}
     numbers = st.column_config.NumberColumn(format="localized")
-    st.dataframe(
-        columns,
-        height="content",
-        column_config=dict.fromkeys(
-            ["calls", "answered", "duplicates", "do not fit", "prompt tokens", "max reply tokens"], numbers
-        ),
-    )
+    st.dataframe(columns, height="content", column_config=dict.fromkeys(counts, numbers))
 
 
 def _model_cost(model: ModelPreflight) -> str:
