@@ -99,11 +99,11 @@ def where_keys_go() -> None:
     st.subheader("Add OpenAI, or a server that speaks its protocol")
     st.caption(f"Add two lines to the file {plain(file)}. {create}Then press Check again. Keys stay in that file: "
                "Promptgrid never asks for them here, and never shows, logs or exports them.")  # fmt: skip
-    st.code(ENV_LINES, language="bash")
+    st.code(ENV_LINES, language=None)
     config = paths.config_folder() / "endpoints.toml"
     with st.expander("More endpoints"):
         st.caption(f"Add a table for each endpoint to {plain(config)}, and a line with its key to the .env file above.")
-        st.code(ENDPOINTS_EXAMPLE, language="toml")
+        st.code(ENDPOINTS_EXAMPLE, language=None)
 
 
 def builtin_model() -> None:

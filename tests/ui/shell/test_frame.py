@@ -7,6 +7,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.ui.shell.frame import MENU
+from promptgrid.ui.widgets.component import STATIC
 
 
 def app_folder(folder: Path, pages: list[str]) -> Path:
@@ -40,3 +41,10 @@ def test_every_page_has_the_whole_frame_when_its_address_is_opened_first(tmp_pat
     app = AppTest.from_file(app_folder(tmp_path, files), default_timeout=60).switch_page("pages/5_Settings.py").run()
     menu = [label for group in MENU.values() for _, label, _ in group]
     assert links(app)[: len(menu)] == menu
+
+
+def test_the_wordmark_is_a_drawing_that_no_font_of_the_reader_changes() -> None:
+    drawing = (STATIC / "logo.svg").read_text("utf-8")
+    assert "<path" in drawing
+    assert "<text" not in drawing
+    assert "font" not in drawing

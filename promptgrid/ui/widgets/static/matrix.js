@@ -138,16 +138,18 @@ function fillCell(node, cell, words) {
   const line = element("div", "line");
   const answer = line.appendChild(element("span", "answer", cell.answer || "—"));
   answer.dir = "auto";
-  if (cell.differs) line.appendChild(element("span", "differs", "≠")).title = words.differs;
-  line.append(element("span", "word", cell.word), element("span", "tally", cell.tally));
+  if (cell.differs) line.appendChild(element("span", "differs")).title = words.differs;
+  line.append(" ", element("span", "word", cell.word), " ", element("span", "tally", cell.tally)); // spaces: for the name
   const others = element("div", "others", cell.others);
   const detail = element("div", cell.others ? "detail one" : "detail", cell.detail);
   others.dir = detail.dir = "auto";
   const badges = element("div", "badges");
   badges.append(...cell.badges.map(({ text, tone }) => element("span", `badge ${tone}`, text)));
-  node.replaceChildren(line, others, detail, badges);
-  const against = cell.badges.length && `${words.against}: ${cell.badges.map(({ text }) => text).join(", ")}`;
-  const spoken = [cell.answer, cell.word, cell.tally, cell.differs && words.differs, cell.others, cell.detail, against];
+  node.replaceChildren(line, " ", others, " ", detail, " ", badges);
+  // The name begins with what is written in the cell: voice control calls it by that.
+  const badgeTexts = cell.badges.map(({ text }) => text);
+  const written = [cell.answer, cell.word, cell.tally, cell.others, cell.detail, ...badgeTexts];
+  const spoken = [...written, badgeTexts.length && words.against, cell.differs && words.differs];
   node.setAttribute("aria-label", spoken.filter(Boolean).join(", "));
 }
 
