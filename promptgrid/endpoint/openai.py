@@ -55,7 +55,7 @@ class OpenAIEndpoint:
         self._prepared = slots is not None or not settings.is_loopback
         self._one_by_one = False
         self._readable = False  # something that the endpoint sent was what the protocol promises
-        self._wording = wire.Wording()
+        self._bodies, self._wording = wire.Bodies(), wire.Wording()
         self._served: list[str] | None = None
         self._counter = TokenCounter(settings)
 
@@ -109,7 +109,7 @@ class OpenAIEndpoint:
         it. Raises EndpointError(bad_request) for a request that cannot be expressed."""
         if self._by_tokens(request):
             return llama_cpp.body(request)
-        return wire.body(request, wire.token_parameter(self.settings, request))
+        return self._bodies.body(request, wire.token_parameter(self.settings, request))
 
     async def complete(self, request: Request) -> list[Reply]:
         """Sends the request and returns one reply per choice. Raises EndpointError and nothing else."""

@@ -47,6 +47,32 @@ def body(request: Request, token_parameter: str) -> dict[str, Any]:
     return {**extra, **_content(request), **_parameters(request, token_parameter)}
 
 
+@dataclass(slots=True)
+class Bodies:
+    """Makes the bodies of the requests to one endpoint. A chat request that differs from the last one only in its
+    messages, as in a grid, takes over the rest of its body."""
+
+    _last: tuple[Request, str, dict[str, Any]] | None = None  # one value, so that threads never see half of a change
+
+    def body(self, request: Request, token_parameter: str) -> dict[str, Any]:
+        """Returns `body(request, token_parameter)`. Raises as it does."""
+        last = self._last
+        if last is None or last[1] != token_parameter or not _alike(last[0], request):
+            self._last = last = request, token_parameter, body(request, token_parameter)
+            return {**last[2]}
+        return {**last[2], "messages": _messages(request)}
+
+
+def _alike(one: Request, other: Request) -> bool:
+    """Whether two chat requests differ at most in their messages. Equal parameters that are not one object count as
+    different: to compare them would take longer than to write them."""
+    return (
+        one.api == other.api == "chat"
+        and one.parameters is other.parameters
+        and (one.model, one.n, one.logprobs) == (other.model, other.n, other.logprobs)
+    )
+
+
 def checked_extra(request: Request) -> Mapping[str, Any]:
     """Returns `extra_body`. Raises EndpointError(bad_request) for a field that the request states itself, or one that
     lengthens or multiplies replies: preflight and budget count `max_tokens` and `n` only."""
@@ -84,9 +110,12 @@ def streamed(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _content(request: Request) -> dict[str, Any]:
     if request.api == "chat":
-        messages = [{"role": message.role, "content": message.text} for message in request.messages]
-        return {"model": request.model, "messages": messages}
+        return {"model": request.model, "messages": _messages(request)}
     return {"model": request.model, "prompt": plain_prompt(request)}
+
+
+def _messages(request: Request) -> list[dict[str, str]]:
+    return [{"role": message.role, "content": message.text} for message in request.messages]
 
 
 def plain_prompt(request: Request) -> str | list[int]:

@@ -96,6 +96,8 @@ def estimate_point(
 def _calls(samples: Sequence[int], a_call: int, *, seeded: bool) -> int:
     """Returns how many calls it takes to get the replies with these sample numbers, at most `a_call` of them per call.
     With `seeded`, only consecutive numbers can share a call."""
+    if a_call == 1:
+        return len(samples)
     rows = groupby(enumerate(samples), lambda one: one[1] - one[0]) if seeded else [(0, enumerate(samples))]
     return sum(-(-sum(1 for _ in row) // a_call) for _, row in rows)
 
@@ -103,7 +105,8 @@ def _calls(samples: Sequence[int], a_call: int, *, seeded: bool) -> int:
 def _ceiling(facts: ModelFacts, prompt: int, room: int | None, calls: int, cells: int) -> float | None:
     """Returns the highest cost in US dollars: the prompt (its tokens) once per call, and for each of the `cells`
     a reply of `room` tokens. None if unknown."""
-    alone, whole = cost_of(facts, prompt).usd, cost_of(facts, prompt, room).usd
+    whole = cost_of(facts, prompt, room).usd
+    alone = whole if calls == cells else cost_of(facts, prompt).usd
     if alone is None or whole is None or calls == cells:
         return _times(calls, whole)
     return calls * alone + cells * (whole - alone)

@@ -23,6 +23,8 @@ from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Message, Parameters, Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 
+_sorted_json = json.JSONEncoder(sort_keys=True).encode
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -66,6 +68,21 @@ class WireVariant:
                 notes.append(f"{spec.plural} {listed} are the same on the wire and were merged")
         return "; ".join(notes)
 
+    @cached_property
+    def parameter_columns(self) -> Mapping[str, Any]:
+        """The values of the parameters, by column of a stored cell. The value sent has a column of its own for each
+        parameter; a parameter that can be an axis has a second column for the planned value. Where several planned
+        values were merged because they are sent alike, the second column has the value sent too."""
+        sent: Parameters = self.sent.parameters
+        columns: dict[str, Any] = {}
+        for spec in SPECS:
+            if spec.column:
+                columns[spec.columns[-1]] = getattr(sent, spec.name)
+            if spec in AXIS_SPECS:
+                planned = {getattr(parameters, spec.name) for parameters in self.same}
+                columns[spec.column] = planned.pop() if len(planned) == 1 else getattr(sent, spec.name)
+        return columns
+
 
 Decided = Mapping[tuple[str, str, str], Sequence[WireVariant]]
 """The variants that are sent differently, by model, prompt and version."""
@@ -95,18 +112,9 @@ class Point:
         return f"{self.endpoint}/{self.model}"
 
     @property
-    def parameter_columns(self) -> dict[str, Any]:
-        """The values of the parameters, by column of a stored cell. The value sent has a column of its own for each
-        parameter; a parameter that can be an axis has a second column for the planned value. Where several planned
-        values were merged because they are sent alike, the second column has the value sent too."""
-        sent, columns = self.request.parameters, {}
-        for spec in SPECS:
-            if spec.column:
-                columns[spec.columns[-1]] = getattr(sent, spec.name)
-            if spec in AXIS_SPECS:
-                planned = {getattr(parameters, spec.name) for parameters in self.variant.same}
-                columns[spec.column] = planned.pop() if len(planned) == 1 else getattr(sent, spec.name)
-        return columns
+    def parameter_columns(self) -> Mapping[str, Any]:
+        """The values of the parameters, by column of a stored cell (see WireVariant)."""
+        return self.variant.parameter_columns
 
     def request_for(self, sample: int, n: int = 1) -> Request:
         """Returns the request that asks for `n` samples, starting with the number `sample`. With a seed, sample i has
@@ -155,13 +163,15 @@ def points(
         for prompt, technique in _served(plan):
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
             variants = decided[ref, prompt.name, prompt.version]
-            requests = [Request(model, (), prompt.api, v.sent.parameters, v.token_parameter) for v in variants]
+            unseeded = [replace(variant.sent.parameters, seed=None) for variant in variants]
             for case in plan.cases:
                 messages = _messages(plan, prompt, technique, case)
-                for variant, request in zip(variants, requests, strict=True):
-                    whole = replace(request, messages=messages)
-                    key = _key(endpoint, whole, identity)
-                    yield Point(prompt, technique, k, case, name, model, variant, whole, key)
+                for variant, parameters in zip(variants, unseeded, strict=True):
+                    sent = variant.sent.parameters
+                    plain = Request(model, messages, prompt.api, parameters, variant.token_parameter)
+                    request = plain if sent.seed is None else replace(plain, parameters=sent)
+                    key = _key(endpoint.wire(plain), sent.seed, identity)
+                    yield Point(prompt, technique, k, case, name, model, variant, request, key)
 
 
 def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
@@ -211,9 +221,7 @@ def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
-def _key(endpoint: Endpoint, request: Request, identity: str) -> str:
-    """Returns the hash under which replies to this point are stored: of the request body without a seed, the seed of
-    the point's first sample, and the endpoint's identity."""
-    seed, unseeded = request.parameters.seed, replace(request.parameters, seed=None)
-    wire = endpoint.wire(replace(request, parameters=unseeded))
-    return hashlib.sha256(json.dumps([wire, seed, identity], sort_keys=True).encode()).hexdigest()[:32]
+def _key(wire: Mapping[str, Any], seed: int | None, identity: str) -> str:
+    """Returns the hash under which replies to a point are stored: of the request body without a seed (`wire`), the seed
+    of the point's first sample, and the endpoint's identity."""
+    return hashlib.sha256(_sorted_json([wire, seed, identity]).encode()).hexdigest()[:32]

@@ -42,10 +42,7 @@ def expanded(
     that is not a list of turns.
     """
     threads = frozenset(item.name for item in inputs if item.kind == THREAD)
-    pieces = [_pieces(message.text, threads) for message in messages]
-    names = {name for parts in pieces for _, name in parts if name}
-    words = {word for message in messages for tag in _TAG.findall(message.text) for word in _WORD.findall(tag)}
-    unnamed = sorted(threads - names - words)
+    pieces, names, unnamed = _places(tuple([message.text for message in messages]), threads)
     if not names and not unnamed:
         return tuple(messages), values
     defaults = {item.name: item.default for item in inputs if item.default is not None}
@@ -62,7 +59,19 @@ def unread_roles(text: str) -> bool:
     return _ROLE_LINE.search(_LOOP.sub("", text)) is not None
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
+def _places(
+    texts: tuple[str, ...], threads: frozenset[str]
+) -> tuple[list[tuple[tuple[str, str], ...]], frozenset[str], list[str]]:
+    """Finds where the histories stand in the texts of messages. Returns (the pieces of each text, the names of the
+    histories in them, the names in `threads` that no text contains). Cached, since every case of a plan has the same
+    texts."""
+    pieces = [_pieces(text, threads) for text in texts]
+    names = frozenset(name for parts in pieces for _, name in parts if name)
+    words = {word for text in texts for tag in _TAG.findall(text) for word in _WORD.findall(tag)}
+    return pieces, names, sorted(threads - names - words)
+
+
 def _pieces(text: str, threads: frozenset[str]) -> tuple[tuple[str, str], ...]:
     """Splits the text of a message into pieces, in order: (text, "") for ordinary text, (text, name) for the text that
     stands for the history of that name. `threads` are the names of inputs that are histories."""

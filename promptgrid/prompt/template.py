@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from promptgrid.prompt.sandbox import BoundedEnvironment
 
 
+_SMALL = 500_000  # characters of all messages, for which no limit needs to be checked
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """A variable that the messages use. `lines` are the lines that use it, counted from 1 through the texts of all
@@ -65,8 +68,6 @@ def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Seque
 
     Raises MissingVariables, which names all missing variables, TemplateLimit, or PromptError with the line.
     """
-    from promptgrid.prompt.bounds import budget
-
     messages, values = expanded(messages, values, inputs)
     context = {item.name: item.default for item in inputs if item.default is not None} | dict(values)
     compiled = _compile_all(messages)
@@ -74,6 +75,11 @@ def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Seque
     if special := [item for item in inputs if not is_plain(item)]:
         used = {use.name for item in compiled for use in item.uses}
         context |= {i.name: typed_value(i, context[i.name]) for i in special if i.name in used and i.name in context}
+    texts = [_joined(item, context) for item in compiled]
+    if all(texts) and sum(map(len, texts)) <= _SMALL:  # the usual case, kept fast because every case of a plan runs it
+        return tuple([Message(message.role, text.strip("\n")) for message, text in zip(messages, texts, strict=True)])
+    from promptgrid.prompt.bounds import budget
+
     with budget():
         return tuple(
             Message(message.role, _rendered(message, item, context, start))

@@ -117,10 +117,7 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
     """Returns the columns that the cells of all samples of a planned point have in common. `case` is the position of
     its case."""
-    point, tokens = planned.point, planned.count.tokens
-    sent = point.request.parameters
-    needed = f"{tokens:,} prompt tokens and {sent.max_tokens or 1:,} for the reply"
-    too_long = f"{needed} are over the limit of {planned.limit}."
+    point, tokens, fits = planned.point, planned.count.tokens, planned.fits
     return {
         "run_id": run_id,
         "case_position": case,
@@ -135,7 +132,13 @@ def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
         "key": point.key,
         "prompt_tokens_counted": tokens,
         "context_limit": planned.limit,
-        "status": "pending" if planned.fits else "too_long",
-        "error": "" if planned.fits else too_long,
-        "error_kind": "" if planned.fits else "too_long",
+        "status": "pending" if fits else "too_long",
+        "error": "" if fits else _too_long(planned),
+        "error_kind": "" if fits else "too_long",
     }
+
+
+def _too_long(planned: PlannedPoint) -> str:
+    room = planned.point.request.parameters.max_tokens or 1
+    needed = f"{planned.count.tokens:,} prompt tokens and {room:,} for the reply"
+    return f"{needed} are over the limit of {planned.limit}."

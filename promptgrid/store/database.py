@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,8 @@ def write_many(connection: sa.Connection, statement: sa.Insert | sa.Update | sa.
         return
     names = tuple(rows[0])
     sql, order = _compiled(statement, connection.dialect, names)
-    connection.exec_driver_sql(sql, [tuple(row[name] for name in order) for row in rows])
+    values = itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)
+    connection.exec_driver_sql(sql, list(map(values, rows)))
 
 
 @cache

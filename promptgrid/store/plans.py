@@ -22,11 +22,12 @@ from promptgrid.library.versions import kept_prompt, kept_versions, marks
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads, parameters_from
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.store.database import Database, now, storable
+from promptgrid.store.database import Database, now, storable, write_many
 from promptgrid.store.schema import cases, prompt_versions, runs
 from promptgrid.suggestions import closest, listed
 
 _ROWS = 500  # cases decoded at once
+_INSERT_CASE = cases.insert()
 _SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
 
 
@@ -126,7 +127,7 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
         }
         for i, case in enumerate(plan.cases)
     ]
-    connection.execute(cases.insert(), rows)
+    write_many(connection, _INSERT_CASE, rows)
     for prompt in plan.prompts:
         keep_version(connection, prompt)
 

@@ -27,7 +27,6 @@ PER_MESSAGE = 3
 OPENING = 3
 # The models for which it is documented; later ones and those that search count differently
 PUBLISHED_FORMAT = frozenset({"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "gpt-4o", "gpt-4o-mini"})
-
 BYTES_PER_TOKEN = 4
 # white-space characters in a row: tiktoken's pattern panics at half a million
 ENDLESS = 100_000
@@ -36,6 +35,7 @@ ASK_S = 3.0
 ASK_CHARACTERS_A_S = 100_000  # added to ASK_S for long texts on a busy machine
 RETRY_S = 30.0
 REMEMBERED = 200_000  # counts of about 150 bytes each
+BRIEF = 64  # characters: counting them takes no longer than looking the count up
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,8 @@ def _with_attached(count: Count, tools: Sequence[Any], response_format: Any) -> 
 
 
 def _length(text: str, name: str) -> int | None:
+    if len(text) <= BRIEF:
+        return None if encoding(name) is None else _part_length(name, text)
     key = digest(name, text)
     if (known := _memory.get(key)) is not None:
         return known
@@ -235,7 +237,7 @@ class _EndpointCounter:
 
     def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any) -> Count:
         # A server with a tokenizer restricts the reply by its schema, and writes no schema into the prompt.
-        count = _ask(self.endpoint, self.model, messages, api, tools)
+        count = _ask(self.endpoint, self.model, messages, api, tools) if self.endpoint.counts_tokens else None
         return count or _with_attached(self._guess(messages, api), tools, response_format)
 
     def _guess(self, messages: Sequence[Message], api: Api) -> Count:

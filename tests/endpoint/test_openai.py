@@ -57,6 +57,24 @@ def test_a_reply_carries_text_counts_and_what_was_sent(server: HostileServer) ->
     }
 
 
+def test_a_body_is_the_same_whatever_was_asked_before() -> None:
+    warm, cold = Parameters(temperature=1.0), Parameters(temperature=0.0, stop=("END",))
+    texts = [(Message("user", text),) for text in ("a", "b")]
+    requests = [
+        Request(model, messages, api, parameters, token_parameter, n)
+        for model in ("m", "other")
+        for api in ("chat", "completion")
+        for parameters in (warm, cold, replace(cold, max_tokens=9))
+        for token_parameter in ("", "max_completion_tokens")
+        for n in (1, 2)
+        for messages in texts
+    ]
+    one = OpenAIEndpoint(EndpointSettings("x", "http://127.0.0.1:9/v1"))
+    for request in [*requests, *reversed(requests), *requests[::3]]:
+        assert one.wire(request) == OpenAIEndpoint(EndpointSettings("x", "http://127.0.0.1:9/v1")).wire(request)
+        one.wire(request)["messages"] = "another's change"  # reaches no later body
+
+
 def test_what_is_not_set_is_not_sent_and_zero_is(server: HostileServer) -> None:
     endpoint = OpenAIEndpoint(EndpointSettings("x", server.url))
     assert set(endpoint.wire(ask("m"))) == {"model", "messages"}
