@@ -12,11 +12,12 @@ from promptgrid.runner import client
 from promptgrid.store import runs
 from promptgrid.ui import links, server
 from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import calls_label, show_error
 from promptgrid.ui.widgets.plain import plain
 
 EXAMPLE = "sentiment"
 EXAMPLE_CASES = 6
+EXAMPLE_CALLS = 24  # 6 cases, 2 techniques, 2 temperatures
 PROMPTS_SHOWN = 10
 
 
@@ -26,10 +27,11 @@ def example() -> None:
         st.markdown("**See it work: one prompt, two techniques, two temperatures, six reviews**")
         st.caption(
             "The model labels each review positive, negative or mixed, without examples and with three, at "
-            f"temperatures 0 and 0.7: 24 calls to {_example_model()}. Then you compare the answers side by side."
+            f"temperatures 0 and 0.7, by {_example_model()}. Then you compare the answers side by side."
         )
         ready = server.answers_now(_example_model()) or weights_notice()
-        if st.button("Run the example", type="primary", key="home_example_run", disabled=not ready):
+        label = calls_label("Run the example", EXAMPLE_CALLS)
+        if st.button(label, type="primary", key="home_example_run", disabled=not ready):
             _run_example()
 
 

@@ -19,7 +19,7 @@ from promptgrid.runner.process import log_path
 from promptgrid.store import conversations, runs
 from promptgrid.ui import server
 from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import calls_label, show_error
 from promptgrid.ui.widgets.plain import plain
 
 ENV_LINES = "OPENAI_API_KEY=…\nOPENAI_BASE_URL=https://api.openai.com/v1"
@@ -73,7 +73,7 @@ def _test_connection(name: str, models: tuple[str, ...]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", models, key=f"test_model_{name}", label_visibility="collapsed", width=280)
-        if st.button("Test the connection", key=f"test_{name}", help="Sends one short request."):
+        if st.button(calls_label("Test the connection", 1), key=f"test_{name}", help="Sends one short request."):
             _send_greeting(name, str(model))
 
 

@@ -125,7 +125,7 @@ def test_the_story_of_a_conversation_with_the_built_in_model(
     turns(page).nth(5).get_by_role("button", name="Edit").click()
     area = page.get_by_role("textbox", name="Text of the turn")
     area.fill("Only a cola, please.")
-    page.get_by_role("button", name="Save as a branch").click()
+    page.get_by_role("button", name="Save as a branch · 1 call").click()
     expect(turns(page).nth(5)).to_contain_text("Only a cola")
     settled(page, 7)
     expect(turns(page).nth(5)).to_contain_text("2 of 2")

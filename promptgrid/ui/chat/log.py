@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.chat import ChatVariant, Round, Settings, tree
-from promptgrid.humanize import dollars
+from promptgrid.humanize import dollars, many
 from promptgrid.store.conversations import Conversation, Node, VariantReply
 from promptgrid.ui.widgets.component import component
 
@@ -27,7 +27,7 @@ _WORDS = {
         "all": ["Ask all again", "Another reply of each variant, on a new branch"],
         "delete": ["Delete", "Remove this turn; the turns below stay"],
         "save": ["Save", "Ctrl+Enter. The turns below stay"],
-        "save_branch": ["Save as a branch", "The old text stays on its own branch"],
+        "save_branch": ["Save as a branch", "The old text stays on its own branch; replies below are asked for again"],
         "cancel": ["Cancel", "Esc"],
     },
 }
@@ -58,7 +58,7 @@ def draw_log(
         if isinstance(act, Mapping):
             on_act(act)
 
-    turns = [_turn(conversation, node, settings, visibility, busy) for node in nodes]
+    turns = [_turn(conversation, nodes, node, settings, visibility, busy) for node in nodes]
     component("chat")(key=key, data={"turns": turns, "words": _WORDS}, on_act_change=on_change)
 
 
@@ -78,12 +78,20 @@ def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
         for live in in_flight.live.values()
     ]
     turn = {"id": in_flight.slot, "role": "assistant", "mark": "", "tokens": "", "seen": True, "text": ""}
-    data = {"turns": [{**turn, "at": 1, "of": 1, "acts": [], "parts": [], "replies": replies}], "words": _WORDS}
+    data = {
+        "turns": [{**turn, "at": 1, "of": 1, "acts": [], "calls": {}, "parts": [], "replies": replies}],
+        "words": _WORDS,
+    }
     component("chat")(key=key, data=data, on_act_change=lambda: None)
 
 
 def _turn(
-    conversation: Conversation, node: Node, settings: Settings, visibility: Visibility, busy: bool
+    conversation: Conversation,
+    nodes: Sequence[Node],
+    node: Node,
+    settings: Settings,
+    visibility: Visibility,
+    busy: bool,
 ) -> dict[str, Any]:
     siblings = tree.beside(conversation, node)
     visible, size = visibility.get(node.id, (True, 0))
@@ -98,6 +106,7 @@ def _turn(
         "at": siblings.index(node.id) + 1,
         "of": 1 if busy else len(siblings),
         "acts": [] if busy else _acts(node, reply, len(settings.variants) > 1),
+        "calls": {} if busy else calls_by_action(nodes, node, settings),
         "part": node.part,
         "parts": [] if node.role == "system" else _PARTS,
         "replies": [_reply(node, variant, settings, busy) for variant in settings.variants] if reply else [],
@@ -108,6 +117,18 @@ def _acts(node: Node, reply: bool, side_by_side: bool) -> list[str]:
     if reply:
         return ["all" if side_by_side else "again", "branch", "delete"]
     return ["edit", *(["rerun"] if node.role == "user" and node.part == "history" else []), "branch", "delete"]
+
+
+def calls_by_action(nodes: Sequence[Node], node: Node, settings: Settings) -> dict[str, str]:
+    """Returns, by the name of an action on the turn `node` that sends calls, how many: `3 calls`. Actions that send
+    none are left out. `nodes` are the turns on the screen."""
+    variants = len(settings.variants)
+    if tree.is_reply(node):
+        counts = {"all": variants, "again": 1}
+    else:
+        repeated = tree.steps(nodes[nodes.index(node) :])
+        counts = dict.fromkeys(("rerun", "save_branch"), variants * sum(step.asks for step in repeated))
+    return {name: many(count, "call") for name, count in counts.items() if count}
 
 
 def _reply(node: Node, variant: ChatVariant, settings: Settings, busy: bool) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.log import Visibility, draw_live, draw_log
 from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.context_window import cut_parts, free_space
-from promptgrid.ui.widgets.feedback import note_with_button, show_error, showing_errors
+from promptgrid.ui.widgets.feedback import calls_label, note_with_button, show_error, showing_errors
 from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
@@ -54,7 +54,7 @@ def talk(
         st.fragment(_live, run_every=POLL_S if in_flight else None)(conversation.id, settings)
     if in_flight is None:
         _other_branches(conversation, nodes)
-    _composer(conversation, nodes, in_flight)
+    _composer(conversation, nodes, settings, in_flight)
     with place:
         _window(conversation, settled, variant, settings)
 
@@ -89,7 +89,7 @@ def _other_branches(conversation: Conversation, nodes: Sequence[Node]) -> None:
         note_with_button(text, "Show the latest", key=key, on_click=show, args=(conversation.id, leaf))
 
 
-def _composer(conversation: Conversation, nodes: Sequence[Node], in_flight: Round | None) -> None:
+def _composer(conversation: Conversation, nodes: Sequence[Node], settings: Settings, in_flight: Round | None) -> None:
     key = _text_key(conversation)
     st.text_area(
         "Next turn", key=key, height=MESSAGE_HEIGHT, label_visibility="collapsed", placeholder="Write the next turn"
@@ -110,16 +110,16 @@ def _composer(conversation: Conversation, nodes: Sequence[Node], in_flight: Roun
             type="tertiary" if role == "user" else "primary",
         )
         if role == "user":
-            unanswered = bool(nodes) and nodes[-1].role == "user"
+            unanswered, count = bool(nodes) and nodes[-1].role == "user", len(settings.variants)
             st.button(
-                "Send",
+                "Send" if count == 1 else calls_label("Send", count),
                 key="chat_send",
                 on_click=actions.attempt(partial(actions.send, ask=True)),
                 args=(conversation.id,),
                 help="Ctrl+Enter" + (". Without a text, the model answers the last turn" if unanswered else ""),
                 shortcut="Ctrl+Enter",
                 type="primary",
-                width=146,
+                width=146 if count == 1 else 200,
             )
 
 

@@ -29,7 +29,7 @@ from promptgrid.ui import server
 from promptgrid.ui.compare.check_form import check_form, check_of, fill_form
 from promptgrid.ui.compare.rescoring import RescoringTask, progress, rescorings
 from promptgrid.ui.widgets.callbacks import leaving_error
-from promptgrid.ui.widgets.feedback import show_error, show_left_error
+from promptgrid.ui.widgets.feedback import calls_label, show_error, show_left_error
 from promptgrid.ui.widgets.plain import plain
 
 WIDTH = 440
@@ -237,7 +237,8 @@ def _consent(database: Database, offer: ScoringOffer) -> None:
         help="The limit for this scoring, including the calls before it was stopped.",
     )
     with st.container(horizontal=True):
-        st.button("Score", type="primary", key="checks_go", on_click=_start, args=(database,))
+        label = calls_label("Score", sum(preflight.calls for preflight in offer.preflights))
+        st.button(label, type="primary", key="checks_go", on_click=_start, args=(database,))
         st.button("Back", key="checks_leave", on_click=st.session_state.pop, args=("checks_offer",))
     st.caption("Nothing is sent to the model that wrote the replies.")
 

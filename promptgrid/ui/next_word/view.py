@@ -231,11 +231,19 @@ def _perplexity() -> None:
     st.subheader("How surprising is the text?", help="The probability of each token of the text, given those before it")
     with st.container(horizontal=True, vertical_alignment="center", key="next_scoring"):
         empty = not state.place().text
-        scoring = _button("score", "Measure perplexity", disabled=empty)
+        note = "One call; on a llama.cpp server one for each token."
+        cost = "" if _is_free() else " · 1 call or more"
+        scoring = _button("score", f"Measure perplexity{cost}", disabled=empty, help=note)
         st.caption(plain(_scoring_result(scoring)), width="stretch")
     if scoring is not None and scoring.items:
         token_row("next_score_row", "", [step for step, _ in list(scoring.items)])
     _failure(scoring)
+
+
+def _is_free() -> bool:
+    with suppress(PromptgridError):  # `_no_prediction` shows the error
+        return connections.model_facts(state.model()).free
+    return False
 
 
 def _scoring_result(scoring: BackgroundCall[Any] | None) -> str:

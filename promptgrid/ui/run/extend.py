@@ -19,7 +19,7 @@ from promptgrid.ui import server
 from promptgrid.ui.run.axes import more_values
 from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.run.preflight import facts, notes
-from promptgrid.ui.widgets.feedback import show_error, showing_errors
+from promptgrid.ui.widgets.feedback import calls_label, show_error, showing_errors
 from promptgrid.ui.widgets.fields import number_field
 
 
@@ -31,11 +31,13 @@ def extend_popover(info: RunInfo) -> None:
         wider = plan
         with showing_errors():
             wider = _wider(plan, info.id)
+        calls = 0
         if wider == plan:
             st.caption("Answered cells are kept. Only new and failed cells are sent.")
         else:
-            _show_preflight(info, wider)
-        if st.button("Add and run", type="primary", key="run_extend_go", disabled=wider == plan):
+            calls = _show_preflight(info, wider)
+        label = calls_label("Add and run", calls)
+        if st.button(label, type="primary", key="run_extend_go", disabled=wider == plan):
             _extend(info.id, plan, wider)
 
 
@@ -68,7 +70,9 @@ def _wider(plan: Plan, run_id: str) -> Plan:
     return client.widened(plan, samples, models, added)
 
 
-def _show_preflight(info: RunInfo, wider: Plan) -> None:
+def _show_preflight(info: RunInfo, wider: Plan) -> int:
+    """Draws the preflight of the run with what is added, and returns its number of calls; 0 after an error, which it
+    shows."""
     state = [info.id, info.total, info.ended, wider.samples, dict(wider.axes), wider.models]
     key = "extend " + json.dumps(state)
     try:
@@ -77,10 +81,11 @@ def _show_preflight(info: RunInfo, wider: Plan) -> None:
     except PromptgridError as error:
         preflights().forget(key)
         show_error(error)
-        return
+        return 0
     st.markdown(f"{humanize.many(max(preflight.cells - info.total, 0), 'new cell')}: {' · '.join(facts(preflight))}")
     for line in notes(preflight, ""):
         st.caption(line)
+    return preflight.total.calls
 
 
 def _extend(run_id: str, plan: Plan, wider: Plan) -> None:

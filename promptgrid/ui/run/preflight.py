@@ -19,11 +19,12 @@ from promptgrid.runner import client, phrases
 from promptgrid.ui import server
 from promptgrid.ui.run.braces import braces_notes
 from promptgrid.ui.run.plan import preflights
-from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.feedback import calls_label, show_error
 from promptgrid.ui.widgets.plain import plain
 
 PATIENCE_S = 0.6  # long enough for the preflight of a small plan, so that the page does not flicker
 DOUBLE_CLICK_S = 2.0
+START_WIDTH = 230  # px
 MANY_CELLS = 200_000  # the preflight of a plan with more cells starts only on request
 
 
@@ -43,7 +44,7 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
             preflights().forget(key)
             if not isinstance(error, BuiltinError) or builtin.status().ready:  # else the notice above shows it
                 show_error(error)
-            st.button("Start", type="primary", disabled=True, key="start", width=190)
+            st.button("Start", type="primary", disabled=True, key="start", width=START_WIDTH)
             return None
         return _summary(plan, preflight)
 
@@ -60,7 +61,7 @@ def _count_anyway(plan: Plan) -> bool:
     with st.container(horizontal=True, vertical_alignment="center"):
         cells = humanize.many(_most_cells(plan), "cell")
         st.markdown(f"**{cells}**: counting their tokens takes minutes.", width="stretch")
-        return st.button("Count them", key="count_anyway", width=190)
+        return st.button("Count them", key="count_anyway", width=START_WIDTH)
 
 
 def _wait(plan: Plan, future: Future[Preflight]) -> None:
@@ -70,7 +71,7 @@ def _wait(plan: Plan, future: Future[Preflight]) -> None:
     def poll() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(f"Counting the tokens of {humanize.many(_most_cells(plan), 'cell')} …", width="stretch")
-            st.button("Start", type="primary", disabled=True, key="start_waiting", width=190)
+            st.button("Start", type="primary", disabled=True, key="start_waiting", width=START_WIDTH)
         if future.done():
             st.rerun()
 
@@ -84,8 +85,9 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
             st.markdown(" · ".join(facts(preflight)))
             if preflight.replies.answered or plan.fresh:
                 st.toggle("Ask again", key="run_fresh", help="Sends answered cells again, and pays for them again.")
+        label, disabled = calls_label("Start", preflight.total.calls), bool(reason)
         pressed = st.button(
-            "Start", type="primary", key="start", shortcut="Ctrl+Enter", disabled=bool(reason), width=190
+            label, type="primary", key="start", shortcut="Ctrl+Enter", disabled=disabled, width=START_WIDTH
         )
     doubts = braces_notes(plan)
     for line in notes(preflight, reason, doubts):

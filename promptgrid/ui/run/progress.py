@@ -78,22 +78,31 @@ def disk_notice() -> None:
 
 def _head(info: RunInfo, primary: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        database, status = server.database(), phrases.STATUS_WORDS[info.status]
+        status = phrases.STATUS_WORDS[info.status]
         st.markdown(f"**{plain(info.name, limit=80)}** · {status} · {humanize.ago(info.created)}", width="stretch")
         if info.status in ("queued", "running"):
             st.button("Pause", key="run_pause", on_click=_ask, args=(info.id, "pause"))
         if info.status in ("queued", "running", "pausing", "paused", "stopped"):
             st.button("Cancel", key="run_cancel", on_click=_ask, args=(info.id, "cancel"))
-        if info.status in ("paused", "stopped", "cancelled"):
-            st.button("Resume", key="run_resume", on_click=client.resume, args=(database, info.id))
-        if info.status == "finished" and runs.progress(database, info.id).by_status.get("failed"):
-            st.button("Retry the failed cells", key="run_retry", on_click=client.resume, args=(database, info.id))
         if info.status not in ACTIVE:
+            _go_on_button(info)
             extend_popover(info)
         if st.button(
             "Compare", key="run_compare", type="primary" if primary and info.status not in ACTIVE else "secondary"
         ):
             st.switch_page(links.COMPARE, query_params={"run": info.id})
+
+
+def _go_on_button(info: RunInfo) -> None:
+    """Draws the button that sends the cells without an answer, with their number; nothing if there are none."""
+    database = server.database()
+    counts = runs.progress(database, info.id).by_status
+    if info.status != "finished":
+        left = humanize.many(sum(counts.get(status, 0) for status in ("pending", "cancelled", "failed")), "cell")
+        st.button(f"Resume · {left} left", key="run_resume", on_click=client.resume, args=(database, info.id))
+    elif failed := counts.get("failed"):
+        label = f"Retry {humanize.many(failed, 'failed cell')}"
+        st.button(label, key="run_retry", on_click=client.resume, args=(database, info.id))
 
 
 def _ask(run_id: str, wanted: Literal["pause", "cancel"]) -> None:

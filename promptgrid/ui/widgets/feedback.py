@@ -10,6 +10,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.errors import EndpointError, PromptgridError
+from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
 from promptgrid.ui.widgets.plain import plain
 
@@ -32,6 +33,11 @@ def show_error(error: Exception) -> None:
     if isinstance(error, EndpointError) and error.raw.strip():
         with st.expander("What the endpoint said"):
             st.code(error.raw, language=None, wrap_lines=True, height=220)
+
+
+def calls_label(label: str, calls: int) -> str:
+    """Returns the label of a button that sends so many calls at once: `Run again · 3 calls`; the plain label for 0."""
+    return f"{label} · {many(calls, 'call')}" if calls else label
 
 
 def file_notes(prompt: Prompt) -> None:

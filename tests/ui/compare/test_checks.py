@@ -103,6 +103,7 @@ def test_a_judge_says_first_what_it_takes(database: Database, run_id: str, hosti
     before = len([request for request in hostile.requests if request.path.endswith("/completions")])
     page.button(key="checks_add").click().run()
     assert "openai/ok judges: 2 calls" in shown(page).replace("*", "")
+    assert page.button(key="checks_go").label == "Score · 2 calls"
     page.button(key="checks_leave").click().run()
     assert said(database, run_id) == {"number": 1.0}
     page.button(key="checks_add").click().run()

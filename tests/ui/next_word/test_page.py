@@ -65,6 +65,7 @@ def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None
     at, endpoint = opened(lambda request: reply(*[b" a"] * (request.parameters.max_tokens or 1)))
     assert [request.messages[0].text for request in endpoint.history] == ["Once"]
     assert "fewer alternatives than requested" in shown(at)
+    assert at.button(key="next_score").label == "Measure perplexity"
     press(at, "next_write")
     assert len(at.session_state["next_trail"]) == 20
     assert [request.parameters.max_tokens for request in endpoint.history] == [1, 20, 1]
@@ -82,6 +83,7 @@ def test_a_call_that_costs_money_waits_for_a_press(opened: Any) -> None:
     at, endpoint = opened(lambda request: reply(b" a"), url="https://api.openai.com/v1", model="openai/gpt-4.1-mini")
     assert not endpoint.history
     assert at.button(key="next_predict").label == "Ask for the next word"
+    assert at.button(key="next_score").label == "Measure perplexity · 1 call or more"
     press(at, "next_predict")
     assert len(endpoint.history) == 1
     assert at.button(key="next_write").disabled is False

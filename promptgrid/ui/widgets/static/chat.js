@@ -66,7 +66,7 @@ function drawReply(log, turn, reply) {
   foot.append(element("span", "facts", reply.facts));
   for (const act of reply.acts) {
     const press = act === "edit" ? () => edit(log, turn, reply.variant, reply.text) : null;
-    foot.append(button(log, act, { act, id: turn.id, variant: reply.variant }, press));
+    foot.append(button(log, act, { act, id: turn.id, variant: reply.variant }, press, { calls: turn.calls[act] }));
   }
   return box;
 }
@@ -85,21 +85,22 @@ function drawActions(log, turn) {
   if (turn.of > 1) {
     const place = `${turn.at} of ${turn.of}`;
     row.append(
-      button(log, "before", { act: "sibling", id: turn.id, by: -1 }, null, turn.at === 1),
+      button(log, "before", { act: "sibling", id: turn.id, by: -1 }, null, { disabled: turn.at === 1 }),
       element("span", "place", place),
-      button(log, "after", { act: "sibling", id: turn.id, by: 1 }, null, turn.at === turn.of),
+      button(log, "after", { act: "sibling", id: turn.id, by: 1 }, null, { disabled: turn.at === turn.of }),
     );
   }
   for (const act of turn.acts) {
     const press = act === "edit" ? () => edit(log, turn, null, turn.text) : null;
-    row.append(button(log, act, { act, id: turn.id }, press));
+    row.append(button(log, act, { act, id: turn.id }, press, { calls: turn.calls[act] }));
   }
   return row;
 }
 
-function button(log, name, message, press, disabled = false) {
+// `calls` says how many calls the press sends ("3 calls").
+function button(log, name, message, press, { disabled = false, calls = "" } = {}) {
   const [label, title] = log.data.words.acts[name];
-  const node = element("button", name, label);
+  const node = element("button", name, calls ? `${label} · ${calls}` : label);
   node.type = "button";
   node.title = title;
   node.disabled = disabled;
@@ -132,7 +133,7 @@ function edit(log, turn, variant, text) {
   if (variant === null && turn.parts.length) row.append(newParts(log, turn));
   row.append(
     button(log, "save", null, () => send("here")),
-    button(log, "save_branch", null, () => send("branch")),
+    button(log, "save_branch", null, () => send("branch"), { calls: turn.calls.save_branch }),
     button(log, "cancel", null, close),
   );
   log.edited = { id: turn.id, variant, box };
