@@ -73,7 +73,7 @@ def _as_json(changes: Changes, listed: list[Change]) -> dict[str, Any]:
 
 
 def _show(changes: Changes, listed: list[Change]) -> None:
-    from promptgrid.cli.listing import print_table
+    from promptgrid.cli.output import print_table
     from promptgrid.text import one_line, value_text
 
     rows = [[v.label, *(str(v.counts[kind]) if v.counts[kind] else "" for kind in _KINDS)] for v in changes.variants]

@@ -106,7 +106,7 @@ def as_json(report: GateReport) -> dict[str, Any]:
 def show(report: GateReport, show_all: bool = False) -> None:
     """Prints the results of the gates, their notes, and a table of the cases that broke: the first twenty, or all with
     `show_all`."""
-    from promptgrid.cli.listing import print_table
+    from promptgrid.cli.output import print_table
 
     rows = [[r.gate, r.variant, r.measured, "held" if r.held else f"missed: {r.reason}"] for r in report.results]
     print_table(["gate", "variant", "measured", "result"], rows, "Gates")

@@ -17,7 +17,7 @@ def versions(prompt: str, as_json: bool) -> None:
 
     `NAME@VERSION` and `NAME@LABEL` name a version in `run`, `plan` and all other commands that take a prompt.
     """
-    from promptgrid.cli.listing import print_table
+    from promptgrid.cli.output import print_table
     from promptgrid.humanize import moment
     from promptgrid.store import Database, plans
 

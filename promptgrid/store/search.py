@@ -8,10 +8,11 @@ texts that may contain it under Unicode case folding: the pattern has a wildcard
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -70,35 +71,50 @@ def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
 
 def _cells(database: Database, run_id: str, text: str, start: int, end: int) -> list[int]:
     """Returns the positions of the cells that contain the text, among those from position `start` to before `end`."""
-    wanted, part = text.casefold(), text[:_PATTERN]
-    exact, pattern = _exactly(part), maybe(part.casefold())
     columns = (
         (replies.c.text, replies.c.chars),
         (cells.c.answer, sa.func.length(cells.c.answer)),
         (cells.c.error, sa.func.length(cells.c.error)),
     )
-    if part.lower() == part.upper() and pattern == exact:  # no letter has two forms: over 50% faster than LIKE
-        as_typed = sa.or_(*(sa.func.instr(column, part) > 0 for column, _ in columns))
-        may_hold: sa.ColumnElement[bool] = sa.false()
-    else:
-        as_typed = sa.or_(*(column.like(exact, escape=_ESCAPE) for column, _ in columns))
-        may_hold = sa.or_(
-            *(column.like(pattern, escape=_ESCAPE) & (_beyond_ascii(column, chars) if text.isascii() else sa.true())
-              for column, chars in columns)
-        )  # fmt: skip
-    sure = as_typed if part == text else sa.false()
-    texts_to_check = [sa.case((sure, None), else_=column) for column, _ in columns]
+    wanted, candidates = text.casefold(), Candidates.of(text, columns)
     query = (
-        sa.select(cells.c.position, *texts_to_check)
+        sa.select(cells.c.position, *candidates.texts)
         .select_from(cells_with_replies)
-        .where(cells.c.run_id == run_id, cells.c.position >= start, cells.c.position < end, as_typed | may_hold)
+        .where(cells.c.run_id == run_id, cells.c.position >= start, cells.c.position < end, candidates.condition)
     )
     with database.read() as connection:
-        return [
-            position
-            for position, *texts in raw_cursor(connection, query).fetchall()
-            if not any(texts) or any(wanted in one.casefold() for one in texts if one)
-        ]
+        rows = raw_cursor(connection, query).fetchall()
+    return [position for position, *texts in rows if contains(texts, wanted)]
+
+
+class Candidates(NamedTuple):
+    """The rows that may contain a text in one of some columns: the `condition` that selects them, and the `texts` to
+    verify (see `contains`), one for each column: NULL if the row is certain to contain the text."""
+
+    condition: sa.ColumnElement[bool]
+    texts: Sequence[sa.ColumnElement[str | None]]
+
+    @classmethod
+    def of(cls, text: str, columns: Sequence[tuple[sa.ColumnElement[str], sa.ColumnElement[int]]]) -> Candidates:
+        """Returns the candidates for `text`; each of the `columns` comes with its length in characters."""
+        part = text[:_PATTERN]
+        exact, pattern = _exactly(part), maybe(part.casefold())
+        if part.lower() == part.upper() and pattern == exact:  # no letter has two forms: over 50% faster than LIKE
+            as_typed = sa.or_(*(sa.func.instr(column, part) > 0 for column, _ in columns))
+            may_hold: sa.ColumnElement[bool] = sa.false()
+        else:
+            as_typed = sa.or_(*(column.like(exact, escape=_ESCAPE) for column, _ in columns))
+            may_hold = sa.or_(
+                *(column.like(pattern, escape=_ESCAPE) & (_beyond_ascii(column, chars) if text.isascii() else sa.true())
+                  for column, chars in columns)
+            )  # fmt: skip
+        sure = as_typed if part == text else sa.false()
+        return cls(as_typed | may_hold, [sa.case((sure, None), else_=column) for column, _ in columns])
+
+
+def contains(texts: Sequence[str | None], wanted: str) -> bool:
+    """Tells whether a candidate contains the folded text `wanted`, by its values of `Candidates.texts`."""
+    return not any(texts) or any(wanted in text.casefold() for text in texts if text)
 
 
 def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:

@@ -26,6 +26,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
         (links.COMPARE, "Compare", "table_chart"),
         (links.CURVES, "Curves", "show_chart"),
         (links.JUDGE, "Judge", "how_to_vote"),
+        (links.HISTORY, "History", "history"),
     ],
     "Learn": [
         (links.TOKENS, "Tokens", "toll"),

@@ -22,22 +22,23 @@ _ACTIONS = ("Open", "Compare", "Name, note, tags", "Delete")
 _MARKS = {"running": ":blue[●]", "queued": ":blue[○]", "finished": ":green[●]", "stopped": ":orange[●]"}
 
 
-def recent_runs(*, count: int = SHOWN, manage: bool = True) -> None:
-    """Lists the newest `count` runs, one per line. While a run is active, redraws the list every few seconds.
+def recent_runs(*, count: int = SHOWN, manage: bool = True, favourite: bool = False, tag: str = "") -> None:
+    """Lists the newest `count` runs, one per line: with `favourite` only favourites, with `tag` only runs that have it.
+    While a run is active, redraws the list every few seconds.
 
-    With `manage`, each run has a menu (open, rename, note, delete), and further pages and the deleted runs can be
-    shown.
+    With `manage`, each run has a menu (open, compare, name, note and tags, delete), and further pages and the deleted
+    runs can be shown.
     """
     active = runs.active_run(server.database()) is not None
-    st.fragment(_runs, run_every=TICK_S if active else None)(count, manage)
+    st.fragment(_runs, run_every=TICK_S if active else None)(count, manage, favourite, tag)
 
 
-def _runs(count: int, manage: bool) -> None:
-    listed = runs.list_runs(server.database())
+def _runs(count: int, manage: bool, favourite: bool, tag: str) -> None:
+    listed = runs.list_runs(server.database(), favourite=favourite, tag=tag)
     if manage:
         _undo()
     if not listed:
-        st.caption("No runs yet.")
+        st.caption("No such runs." if favourite or tag else "No runs yet.")
     page = 1
     if len(listed) > count and manage:
         page = st.pagination(-(-len(listed) // count), key="runs_page")
@@ -74,8 +75,7 @@ def _so_far(info: RunInfo, progress: RunProgress) -> str:
 
 def _act(action: str, info: RunInfo) -> None:
     if action == "Open":
-        st.query_params["run"] = info.id
-        st.rerun()
+        st.switch_page(links.RUN, query_params={"run": info.id})
     if action == "Compare":
         st.switch_page(links.COMPARE, query_params={"run": info.id})
     if action == "Delete":
