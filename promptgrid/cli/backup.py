@@ -6,9 +6,11 @@ from pathlib import Path
 
 import click
 
+from promptgrid.cli.output import OutputFile, echo
+
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=OutputFile())
 def backup(file: Path | None) -> None:
     """Copy the database (runs, replies, conversations, drafts) to FILE, by default into the data folder's `copies`.
 
@@ -16,7 +18,6 @@ def backup(file: Path | None) -> None:
     """
     import time
 
-    from promptgrid.cli.output import echo
     from promptgrid.humanize import size
     from promptgrid.store import Database
 

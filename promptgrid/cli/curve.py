@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.output import OutputFile, echo, echo_json
+from promptgrid.cli.show import echo_openings, part_option
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "charac
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="One row per point.")
+@click.option("--csv", "csv_path", type=OutputFile(), help="One row per point.")
 @click.option("--json", "as_json", is_flag=True)
 @click.option(
     "--over",
@@ -28,7 +29,8 @@ _HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "charac
     show_default=True,
     help="The parameter.",
 )
-def curve(run: str, csv_path: Path | None, as_json: bool, over: str) -> None:
+@part_option
+def curve(run: str, csv_path: Path | None, as_json: bool, over: str, part: str) -> None:
     """Show score, variety and length over the values of a parameter. RUN is an id, its beginning, or `last`."""
     from promptgrid.cli import sheet
     from promptgrid.curves.curve import curve as curve_of
@@ -38,7 +40,9 @@ def curve(run: str, csv_path: Path | None, as_json: bool, over: str) -> None:
     from promptgrid.store import runs as store
 
     database = Database()
-    curve_data = curve_of(database, store.find_run(database, run).id, over)
+    run_id = store.find_run(database, run).id
+    curve_data = curve_of(database, run_id, over, part)
+    echo_openings(database, part, run_id)
     rows = curve_data.rows
     if csv_path:
         save(csv_path, lambda out: write_table(rows, out, curve_data.columns))

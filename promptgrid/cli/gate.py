@@ -9,17 +9,20 @@ import click
 
 from promptgrid.cli.gate_options import GateOptions, as_json, ask, gate_options, read_gate_options, show
 from promptgrid.cli.output import echo_json
+from promptgrid.cli.show import echo_openings, part_option
 
 
 @click.command()
 @click.argument("run", metavar="RUN")
 @gate_options
+@part_option
 @click.option("--all", "show_all", is_flag=True, help="List every case that broke.")
 @click.option("--json", "for_machine", is_flag=True, help="Print JSON.")
-def gate(run: str, show_all: bool, for_machine: bool, **typed: Any) -> None:
+def gate(run: str, part: str, show_all: bool, for_machine: bool, **typed: Any) -> None:
     """Check a run against its gates; nothing is sent.
 
-    Exit code 0 if all gates hold, 1 if not, 2 if the command was wrong. Every cell must be answered in any case.
+    Exit code 0 if all gates hold, 1 if not, 2 if the command was wrong. Every cell must be answered in any case. With
+    --part, only the cells of its cases count.
 
     promptgrid gate last --min-score label=0.9 --no-worse-than pinned
     """
@@ -32,7 +35,8 @@ def gate(run: str, show_all: bool, for_machine: bool, **typed: Any) -> None:
         raise click.UsageError(
             "Name a gate, --min-score CHECK=0.9 or --no-worse-than RUN, or a report: --junit OUT.xml."
         )
-    report = ask(database, run_id, request)
+    report = ask(database, run_id, request, part)
+    echo_openings(database, part, run_id)
     if for_machine:
         echo_json(json.dumps(as_json(report)))
     else:

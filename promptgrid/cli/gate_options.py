@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.output import echo
+from promptgrid.cli.output import OutputFile, echo
 
 if TYPE_CHECKING:
     from promptgrid.gate import Broke, GateReport, GateResult, Gates
@@ -42,7 +42,7 @@ def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options for gates, such as --min-score, to a click command. Their values are the fields of
     `GateOptions`."""
     for option in (
-        click.option("--junit", "junit_path", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT.xml",
+        click.option("--junit", "junit_path", type=OutputFile(), metavar="OUT.xml",
                      help="Write a test report for a CI server."),
         click.option("--strict", is_flag=True, help="With --no-worse-than: not one case may break."),
         click.option("--no-worse-than", "not_worse_than", default="", metavar="RUN|pinned",
@@ -56,13 +56,6 @@ def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def check_writable(path: Path | None) -> None:
-    """Raises UsageError if the folder of the file does not exist, so that the user learns it before a long run. None is
-    accepted."""
-    if path is not None and not path.absolute().parent.is_dir():
-        raise click.UsageError(f"The folder of {path} does not exist.")
-
-
 def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> GateRequest | None:
     """Returns the gates that the options ask for, or None if they ask for none. Raises UsageError for options that do
     not fit together, GateError for an impossible gate, StoreError for an unknown run."""
@@ -72,7 +65,6 @@ def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> Gat
         raise click.UsageError("--confident requires --min-score CHECK=SCORE.")
     if typed.strict and not typed.not_worse_than:
         raise click.UsageError("--strict requires --no-worse-than RUN.")
-    check_writable(typed.junit_path)
     if not (typed.min_scores or typed.not_worse_than or typed.junit_path):
         return None
     gates = gates_for(
@@ -86,12 +78,13 @@ def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> Gat
     return GateRequest(gates, typed.junit_path)
 
 
-def ask(database: Database, run_id: str, request: GateRequest) -> GateReport:
-    """Checks the gates on a run's results, writes the JUnit report if one is requested, and returns the results."""
+def ask(database: Database, run_id: str, request: GateRequest, part: str = "") -> GateReport:
+    """Checks the gates on a run's results (with `part`, on those of the cases of that part), writes the JUnit report if
+    one is requested, and returns the results."""
     from promptgrid import gate
     from promptgrid.store import runs
 
-    report = gate.ask(database, run_id, request.gates, report=request.junit is not None)
+    report = gate.ask(database, run_id, request.gates, report=request.junit is not None, part=part)
     if request.junit:
         name = runs.find_run(database, run_id).name
         gate.save_junit(request.junit, f"{run_id} {name}".strip(), report.results, report.verdicts)

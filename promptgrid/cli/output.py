@@ -1,19 +1,37 @@
 """Prints text, much of which was written by others: without the characters that a terminal would obey.
 
-Tables of long texts are printed with rich on a terminal, and in plain columns elsewhere.
+Tables of long texts are printed with rich on a terminal, and in plain columns elsewhere. A type for options checks the
+files that a command shall write.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
 from promptgrid.text import cut, printable
 
 _WIDEST = 100  # characters of a cell without wrapping
+
+
+class OutputFile(click.Path):
+    """The type of an option or argument that names a file to write. A folder that does not exist is an error at once:
+    before a long run, and before a mistyped name makes a new folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if not (folder := path.absolute().parent).is_dir():
+            self.fail(f"The folder of {path} does not exist. Create {folder}, or name another.", param, ctx)
+        return path
 
 
 def echo(text: str, *, err: bool = False) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.gate_options import GateOptions, check_writable, gate_options, read_gate_options
-from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.gate_options import GateOptions, gate_options, read_gate_options
+from promptgrid.cli.output import OutputFile, echo, echo_json
 from promptgrid.cli.show import part_option
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
@@ -103,7 +103,7 @@ def more_options(command: Command) -> Command:
 
 
 def output_options(command: Command) -> Command:
-    path = click.Path(path_type=Path, dir_okay=False)
+    path = OutputFile()
     for option in (
         click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON."),
         click.option("--jsonl", "jsonl_path", type=path),
@@ -169,8 +169,6 @@ def run(
     from promptgrid.runner import client
     from promptgrid.store import Database
 
-    for path in (csv_path, jsonl_path):
-        check_writable(path)
     new_plan, database = _plan(**options), Database()
     gates = read_gate_options(
         database, new_plan, GateOptions(min_scores, confident, not_worse_than, strict, junit_path)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from promptgrid import humanize
-from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.output import OutputFile, echo, echo_json
 from promptgrid.cli.run import Command, Listed, more_options, output_options
 from promptgrid.cli.show import echo_openings, part_option
 from promptgrid.prompt.parameters import AXIS_SPECS
@@ -224,7 +224,7 @@ _FORMS: dict[FileFormat, str] = {
     "html": "A report in one file: summary, charts, the first cases.",
     "markdown": "The summary and the first cases as tables.",
 }
-_OUT = click.Path(path_type=Path, dir_okay=False)
+_OUT = OutputFile()
 
 
 def _form_options(command: Command) -> Command:

@@ -120,15 +120,19 @@ def too_large(settings: EndpointSettings, most: int) -> EndpointError:
 
 
 def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
-    """Sets the error's hint to check the base URL if the server does not know the path (404, 405), or if the error is a
-    bad reply without a hint. Sets `wrong_address`: True if the path is unknown or the answer is a web page.
+    """Sets the error's hint to check the base URL if the server does not know the path (404, 405), if it refuses the
+    key with a web page (401, 403), or if the error is a bad reply without a hint. Sets `wrong_address`: True if the
+    path is unknown or the answer is a web page.
 
     Meant for an endpoint that has never sent a readable answer.
     """
     elsewhere = error.kind == "bad_request" and error.status in (404, 405)
-    page = error.kind == "bad_reply" and error.raw.lstrip()[:1] == "<"
+    page = error.kind in ("bad_reply", "auth") and error.raw.lstrip()[:1] == "<"
     error.wrong_address = elsewhere or page
-    if elsewhere or (error.kind == "bad_reply" and not error.hint):
+    if page and error.kind == "auth":  # before the hint on the key: a web page says nothing of a key
+        error.message = f"{settings.name} sent a web page instead of JSON ({error.status})."
+        error.hint = f"Check the base URL {settings.base_url}: it usually ends in /v1. Then the key: {error.hint}"
+    elif elsewhere or (error.kind == "bad_reply" and not error.hint):
         error.hint = f"Check the base URL {settings.base_url}: it usually ends in /v1."
         if page:
             error.hint += " A proxy's sign-in page looks like this too."

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from promptgrid.compare.facts import facts
+from promptgrid.compare.facts import STATUSES, Facts
+from promptgrid.compare.parts import part_facts
 from promptgrid.compare.verdicts import CheckVerdict, verdicts
 from promptgrid.gate.measure import all_answered, min_score
 from promptgrid.gate.results import GateResult, MinScore, ask_known, parse_min_score
 from promptgrid.gate.worse import NotWorse, not_worse, parse_not_worse
 from promptgrid.grid import Plan
-from promptgrid.store import Database, runs
+from promptgrid.store import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +63,28 @@ def gates_for(
     return Gates(least, compared)
 
 
-def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False) -> GateReport:
-    """Checks every gate on the results of a run. With `report`, the verdicts cover all cases, for a test report;
-    otherwise only those that the gates need.
+def ask(database: Database, run_id: str, gates: Gates, *, report: bool = False, part: str = "") -> GateReport:
+    """Checks every gate on the results of a run; with `part`, on those of the cases of that part. With `report`, the
+    verdicts cover all these cases, for a test report; otherwise only those that the gates need.
 
-    Raises StoreError when the run, or a run that it is compared with, no longer exists.
+    Raises CompareError if no case belongs to the part, StoreError when the run, or a run that it is compared with, no
+    longer exists.
     """
+    columns = part_facts(database, run_id, part)
     every = report or bool(gates.min_scores)
-    judged = verdicts(database, run_id, None if every else _of_silent_cases(database, run_id))
-    results = [all_answered(runs.progress(database, run_id).by_status, judged)]
+    positions = _of_silent_cases(columns) if not every else columns.position.tolist() if part else None
+    judged = verdicts(database, run_id, positions)
+    results = [all_answered(Counter(STATUSES[status] for status in columns.status.tolist()), judged)]
     for least in gates.min_scores:
         results += min_score(least, judged)
     for compared in gates.not_worse:
-        results += not_worse(database, run_id, compared, families=len(gates.not_worse))
+        results += not_worse(database, run_id, compared, families=len(gates.not_worse), part=part)
     return GateReport(results, judged)
 
 
-def _of_silent_cases(database: Database, run_id: str) -> list[int]:
+def _of_silent_cases(columns: Facts) -> list[int]:
     """Returns the positions of all cells of the cases in which some cell has no reply: the verdicts of these cases are
     all that the gate on replies needs."""
-    columns = facts(database, run_id)
     silent = np.isin(columns.case, columns.case[~columns.answered])
     positions: list[int] = columns.position[silent].tolist()
     return positions

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 
@@ -34,14 +34,16 @@ def save_junit(path: Path, run: str, results: Sequence[GateResult], verdicts: Se
 
 
 def junit(run: str, results: Sequence[GateResult], verdicts: Sequence[CheckVerdict]) -> bytes:
-    r"""Returns the gates' results and the verdicts of a run as JUnit XML in UTF-8, with `run` as its name. Characters
-    that XML cannot hold are escaped: `\x1b`, `\ud800`."""
+    r"""Returns the gates' results and the verdicts of a run as JUnit XML in UTF-8, with `run` as its name. A wrong
+    answer is a failed test only if a gate that was missed names its case; otherwise the test passes, with the score in
+    its output. Characters that XML cannot hold are escaped: `\x1b`, `\ud800`."""
+    asked = {(case.case_id, case.variant, case.check) for result in results if not result.held for case in result.broke}
     report = ET.Element("testsuites", name=_line(f"promptgrid {run}"))
     if results:
         _suite(report, "gates", [_gate(result) for result in results])
     for _, of_variant in groupby(verdicts, key=lambda verdict: verdict.variant):
         tests = list(of_variant)
-        _suite(report, _suite_name(tests[0]), [_test(verdict) for verdict in tests])
+        _suite(report, _suite_name(tests[0]), [_test(verdict, asked) for verdict in tests])
     _count(report, report.iter("testcase"))
     ET.indent(report, " ")
     text: bytes = ET.tostring(report, encoding="utf-8", xml_declaration=True)
@@ -76,17 +78,22 @@ def _gate(result: GateResult) -> ET.Element:
     return test
 
 
-def _test(verdict: CheckVerdict) -> ET.Element:
+def _test(verdict: CheckVerdict, asked: Set[tuple[str, str, str]]) -> ET.Element:
+    """Returns the test of one case and check. `asked` has (case id, label of the variant, check) of the cases that
+    missed gates name; the check is "" for a gate on all checks."""
     name = " · ".join(part for part in (f"case {verdict.case_id}", verdict.check) if part)
     classname = _line(_suite_name(verdict)).replace(".", "_")
     test = ET.Element("testcase", classname=classname, name=_line(name), time=f"{verdict.latency_ms / 1000:.3f}")
-    if verdict.outcome != "passed":
-        explanation = broke(verdict).explanation
-        lines = [f"{name}: {value}" for name, value in verdict.inputs.items()]
-        lines += [] if verdict.expected is None else [f"expected: {verdict.expected}"]
-        lines += [] if verdict.answer is None else [f"answer: {verdict.answer}"]
-        kind = verdict.check or "reply"
-        _problem(test, _PROBLEMS[verdict.outcome], kind, explanation, [*lines, explanation])
+    lines = [] if verdict.value is None else [f"score: {verdict.value:.3g}"]
+    lines += [] if verdict.expected is None else [f"expected: {verdict.expected}"]
+    lines += [] if verdict.answer is None else [f"answer: {verdict.answer}"]
+    lines.append(explanation := broke(verdict).explanation)
+    is_asked = any((verdict.case_id, verdict.label, check) in asked for check in (verdict.check, ""))
+    if verdict.outcome != "passed" and (verdict.outcome != "failed" or is_asked):
+        inputs = [f"{name}: {value}" for name, value in verdict.inputs.items()]
+        _problem(test, _PROBLEMS[verdict.outcome], verdict.check or "reply", explanation, [*inputs, *lines])
+    elif verdict.check:
+        ET.SubElement(test, "system-out").text = "\n".join(map(_xml_text, lines))
     return test
 
 

@@ -42,19 +42,21 @@ def parse_not_worse(
     return tuple(NotWorse(than, frozenset(names), strict) for than, names in by_run.items())
 
 
-def not_worse(database: Database, run_id: str, gate: NotWorse, *, families: int = 1) -> list[GateResult]:
+def not_worse(
+    database: Database, run_id: str, gate: NotWorse, *, families: int = 1, part: str = ""
+) -> list[GateResult]:
     """Returns the gate's result for each variant in run `run_id` of the gate's prompts. It fails for a variant that the
     earlier run (`gate.than`) does not have.
 
     `families` is the number of gates that compare this run, each with a different earlier run; the significance levels
-    are corrected for that number. Raises GateError if the run is compared with itself, StoreError when one of the
-    two runs no longer exists.
+    are corrected for that number. With `part`, only the cases of that part are compared. Raises GateError if the run is
+    compared with itself, StoreError when one of the two runs no longer exists.
     """
     if gate.than == run_id:
         raise GateError(
             f"Run {run_id} cannot be worse than itself.", hint="Name another: `promptgrid runs` lists them."
         )
-    changes = against(database, gate.than, run_id, families=families)
+    changes = against(database, gate.than, run_id, part, families=families)
     cases = [_broke(change) for change in changes.listed(database, ["broke"], count=changes.counts["broke"])]
     return [
         _not_worse(gate, variant, [case for case in cases if case.variant == variant.label])

@@ -7,14 +7,14 @@ cannot hold are listed in its notes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt.front_matter import Field, read_front, split_front
 from promptgrid.prompt.history import unread_roles
 from promptgrid.prompt.input_fields import read_inputs
-from promptgrid.prompt.model import AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt
+from promptgrid.prompt.model import EMPTY, AnswerKind, AnswerRule, Api, Example, Input, Message, Prompt
 from promptgrid.prompt.options import read_options, read_parameters
 from promptgrid.prompt.outputs import named, schema_of
 from promptgrid.prompt.parameters import Parameters
@@ -22,6 +22,7 @@ from promptgrid.prompt.prompty_fields import RESERVED, is_first
 from promptgrid.prompt.references import Files, resolved
 from promptgrid.prompt.sections import split_messages
 from promptgrid.prompt.values import MEDIA
+from promptgrid.suggestions import did_you_mean
 
 _HANDLED = frozenset(
     {
@@ -29,6 +30,7 @@ _HANDLED = frozenset(
         *("outputs", "model", "template", "tools", "base"),
     }
 )
+_METADATA_FIELDS = frozenset({"tags", "language", "cases", "answer", "wording", "examples"})
 _ANSWER_FIELDS = frozenset({"kind", "labels", "schema", "pattern", "options", "separator"})
 
 
@@ -52,7 +54,7 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
     tags = metadata.get("tags") or top.get("tags")
     inputs = read_inputs(top)
     answer = _answer(_mapping(metadata, "answer")) if "answer" in metadata else _outputs(top, parameters, notes)
-    notes += [*_notes(top, model), *_answer_notes(_mapping(metadata, "answer")), *_text_notes(messages, inputs)]
+    notes += [*_notes(top, model), *_metadata_notes(metadata), *_text_notes(messages, inputs)]
     return Prompt(
         name=name or written,
         title=written if name and written != name else "",
@@ -86,14 +88,27 @@ def _notes(top: Mapping[str, Field], model: Mapping[str, Field]) -> list[str]:
         notes.append(f"base is not taken over: {_text(top, 'base')} is not read.")
     if "metadata" in top and is_first(top):
         notes.append("metadata is Promptgrid's own: prompty 0.1 does not load a file that has it.")
-    return notes + [f"{name} is not taken over." for name in top if name not in _HANDLED]
+    return notes + list(_unknown(top, _HANDLED))
 
 
-def _answer_notes(fields: Mapping[str, Field]) -> list[str]:
-    """Returns a sentence for each of the fields under `metadata.answer` that is no field of an answer rule."""
-    hints = {"language": " Write it as metadata.language.", "synonyms": " Write them as labels: {LABEL: [WORD, …]}."}
-    unknown = [name for name in fields if name not in _ANSWER_FIELDS]
-    return [f"metadata.answer.{name} is not taken over.{hints.get(name, '')}" for name in unknown]
+def _metadata_notes(metadata: Mapping[str, Field]) -> list[str]:
+    """Returns a sentence for each field under `metadata` and under `metadata.answer` that Promptgrid does not know."""
+    hints = {"language": "Write it as metadata.language.", "synonyms": "Write them as labels: {LABEL: [WORD, …]}."}
+    answer = _mapping(metadata, "answer")
+    return [
+        *_unknown(metadata, _METADATA_FIELDS, "metadata."),
+        *_unknown(answer, _ANSWER_FIELDS, "metadata.answer.", hints),
+    ]
+
+
+def _unknown(
+    fields: Mapping[str, Field], known: frozenset[str], place: str = "", hints: Mapping[str, str] = EMPTY
+) -> Iterator[str]:
+    """Yields a sentence for each of the fields that is not `known`, with its hint or the name that was perhaps meant.
+    `place` stands before the names."""
+    for name in fields:
+        if name not in known:
+            yield f"{place}{name} is not taken over. {hints.get(name) or did_you_mean(name, sorted(known), '')}".strip()
 
 
 def _text_notes(messages: Sequence[Message], inputs: Sequence[Input]) -> list[str]:

@@ -110,7 +110,7 @@ def test_the_report_of_a_run_holds_every_kind_of_end(hostile: HostileServer) -> 
     assert result.exit_code == 1
     report = ET.parse("out.xml").getroot()
     suites = {s.get("name"): [[p.tag for p in test] for test in s] for s in report.iter("testsuite")}
-    assert suites["label · openai/ok"] == [[], ["failure"], ["skipped"], ["skipped"]]
+    assert suites["label · openai/ok"] == [["system-out"], ["failure"], ["skipped"], ["skipped"]]
     assert suites["label · openai/html"] == [["error"]] * 4
     assert suites["gates"] == [["failure"]] * 3
     messages = [problem.get("message") for problem in report.iter("failure")]
@@ -121,7 +121,9 @@ def test_the_report_of_a_run_holds_every_kind_of_end(hostile: HostileServer) -> 
 @pytest.mark.usefixtures("work")
 def test_a_report_alone_asks_that_every_cell_is_answered() -> None:
     assert promptgrid(*RUN, "--junit", "out.xml").exit_code == 0
-    assert ET.parse("out.xml").getroot().get("failures") == "1"  # one answer is wrong, and nobody asked for more
+    report = ET.parse("out.xml").getroot()
+    assert report.get("failures") == "0"  # one answer is wrong, and no gate asks about it
+    assert ["score: 0" in (one.text or "") for one in report.iter("system-out")] == [False, True, False]
     assert promptgrid(*RUN[:4], "--model", "openai/html", "--junit", "out.xml").exit_code == 1
 
 

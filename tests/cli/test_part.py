@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,10 @@ PARTS = ("learn", "choose", "prove")
 
 @pytest.fixture
 def run_id(endpoint: HostileServer, database: Database) -> str:
-    """A run whose first half of the cases is right."""
-    endpoint.answer = lambda body: "good" if int(body["messages"][-1]["content"]) < 20 else "bad"
+    """A run whose first half of the cases is right. The replies of few-shot end with a full stop."""
+    endpoint.answer = lambda body: (
+        ("good" if int(body["messages"][-1]["content"]) < 20 else "bad") + "." * (len(body["messages"]) > 2)
+    )
     write_label(*(f"{n},good" for n in range(40)))
     result = promptgrid(*RUN, "--technique", "zero-shot,few-shot", "--json")
     assert result.exit_code == 0, result.output
@@ -73,8 +76,33 @@ def test_the_arena_ranks_by_the_votes_on_the_part(run_id: str, database: Databas
         assert json.loads(result.stdout)["votes"] == count
 
 
+def test_a_curve_and_the_gates_take_the_cases_of_the_part_alone(run_id: str, database: Database) -> None:
+    for part in PARTS:
+        count = len(parts_of_run(database, run_id)[part])
+        curve = json.loads(promptgrid("curve", run_id, "--json", "--part", part).stdout)
+        assert {point["cases"] for point in curve["points"]} == {count}
+        result = promptgrid("gate", run_id, "--part", part, "--min-score", "label=0", "--junit", "out.xml", "--json")
+        every, *by_variant = json.loads(result.stdout)["gates"]
+        assert (every["held"], every["measured"]) == (True, f"{2 * count} of {2 * count}")
+        assert all(f"over {count} cases" in one["measured"] for one in by_variant)
+        assert ("The part prove was opened once for label." in result.stderr) == (part == "prove")
+        assert len(list(ET.parse("out.xml").getroot().iter("testcase"))) == 3 + 2 * count
+
+
+def test_a_judge_is_shown_the_pairs_of_the_part_alone(run_id: str, database: Database, endpoint: HostileServer) -> None:
+    endpoint.answer = lambda body: "Verdict: first"
+    result = promptgrid("judge", run_id, "--model", "openai/m", "--pairs", "5", "--part", "learn")
+    assert result.exit_code == 0, result.output
+    voted = {vote.left_position % 40 for vote in votes.listed(database, run_id)}
+    assert voted
+    assert voted <= set(parts_of_run(database, run_id)["learn"])
+
+
 def test_a_part_that_is_not_there_is_named(run_id: str) -> None:
-    for command in (("compare", run_id, run_id), ("arena", run_id), ("export", run_id, "--csv", "out.csv")):
+    commands = (("compare", run_id, run_id), ("arena", run_id), ("export", run_id, "--csv", "out.csv"),
+                ("curve", run_id), ("gate", run_id, "--min-score", "label=0.1"),
+                ("judge", run_id, "--model", "openai/m"))  # fmt: skip
+    for command in commands:
         result = promptgrid(*command, "--part", "proof")
         assert result.exit_code == 2
         assert "has no case of the part 'proof'. Its parts are learn, choose, prove." in result.stderr

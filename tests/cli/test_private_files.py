@@ -18,6 +18,7 @@ EXPORT = """if True:
     from promptgrid.export.runs import save_run
     from promptgrid.store import Database, runs
     database = Database()
+    (paths.data_folder() / "exports").mkdir()
     save_run(database, runs.find_run(database, "last").id, paths.data_folder() / "exports" / "run.csv", "csv")
     database.copy_to(database.copies() / "mine.sqlite3")"""
 

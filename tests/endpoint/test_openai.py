@@ -388,6 +388,15 @@ def test_a_base_url_without_v1_is_guessed(server: HostileServer, way: Way) -> No
 
 
 @both_ways
+def test_a_key_that_a_web_page_refuses_casts_doubt_on_the_address_first(server: HostileServer, way: Way) -> None:
+    error = failure(server.url, ask("sign-in"), way)
+    assert (error.kind, error.status) == ("auth", 401)
+    assert "sent a web page instead of JSON (401)" in error.message
+    assert error.hint.startswith(f"Check the base URL {server.url}: it usually ends in /v1. Then the key: ")
+    assert "OPENAI_API_KEY" in error.hint
+
+
+@both_ways
 def test_an_unknown_model_is_answered_with_those_served(server: HostileServer, way: Way) -> None:
     error = failure(server.url, ask("unknown-model"), way)
     assert error.stops_endpoint

@@ -14,6 +14,9 @@ from tests.export.rows import one
 
 def test_a_saved_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "new" / "out.csv"
+    with pytest.raises(ExportError, match=r"Cannot write .*out\.csv: No such file.* Create the folder .*new\."):
+        save(path, lambda out: 0)
+    path.parent.mkdir()
     assert save(path, lambda out: write_csv([one()], out, variables=["text"], checks=["label"])) == 1
     before = path.read_bytes()
 

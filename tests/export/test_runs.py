@@ -263,6 +263,7 @@ def test_what_excel_cannot_hold_is_said_or_left_out(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("form", FORMS)
 def test_a_run_that_is_gone_makes_no_file(database: Database, run_id: str, form: FileFormat, tmp_path: Path) -> None:
     stored.forget(database, run_id)
+    (tmp_path / "out").mkdir()
     with pytest.raises(StoreError, match=run_id):
         save_run(database, run_id, tmp_path / "out" / "file", form)
     assert not list((tmp_path / "out").iterdir())

@@ -120,6 +120,11 @@ async def html(request: Request, body: Body, answer: str) -> Response:
     return HTMLResponse("<!DOCTYPE html><html><title>Sign in</title><body>Welcome to the proxy</body></html>")
 
 
+async def sign_in(request: Request, body: Body, answer: str) -> Response:
+    """As the website of a service refuses a stranger, at an address that is not that of its API."""
+    return HTMLResponse("<!DOCTYPE html><html><title>Sign in</title></html>", 401)
+
+
 async def bad_gateway(request: Request, body: Body, answer: str) -> Response:
     """As a proxy says it, whose server is gone."""
     return HTMLResponse("<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>", 502)
@@ -242,6 +247,7 @@ MODES: dict[str, Mode] = parameters.MODES | {
     "rate-limited-slow-clock": _skewed(-HOUR_S),
     "server-error": _error(500, "The server had an error.", type="server_error"),
     "bad-gateway": bad_gateway,
+    "sign-in": sign_in,
     "overloaded": _error(503, "Try again later.", type="server_error"),
     "unauthorized": unauthorized,
     "forbidden": _error(403, "Your project may not use this.", code="forbidden"),

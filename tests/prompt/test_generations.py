@@ -131,6 +131,15 @@ def test_a_field_that_no_answer_rule_has_is_listed_with_where_it_belongs() -> No
     assert loads(front("name: a\nmetadata: {language: de, answer: {kind: number, separator: ;}}")).notes == ()
 
 
+def test_an_unknown_field_under_metadata_is_listed_with_the_name_that_was_meant() -> None:
+    assert loads(front("name: a\nmetadata: {example: [], lang: de, wordings: {}, team: x}")).notes == (
+        "metadata.example is not taken over. Did you mean examples?",
+        "metadata.lang is not taken over. Did you mean language?",
+        "metadata.wordings is not taken over. Did you mean wording?",
+        "metadata.team is not taken over.",
+    )
+
+
 def test_a_wrong_type_in_older_parameters_is_listed_and_the_rest_taken_over() -> None:
     prompt = loads(front("model: {parameters: {temperature: hot, seed: 3, max_completion_tokens: 9, stop: '.'}}"))
     assert prompt.parameters == Parameters(seed=3, max_tokens=9, stop=(".",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
@@ -63,10 +64,10 @@ def _file(database: Database, run: RunInfo, form: FileFormat, positions: Sequenc
 def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequence[int] | None) -> None:
     if not st.button(f"{FORMS[form][0]}, save to disk", key=f"compare_save_{form}", width="stretch"):
         return
-    path = paths.data_folder() / "exports" / file_name(run, form)
     total = len(positions) if positions else run.total
     bar = st.progress(0.0, text="Writing …")
     try:
+        path = _exports_folder() / file_name(run, form)
         count = save_run(
             database, run.id, path, form, positions,
             lambda done: bar.progress(min(1.0, done / total), text=f"{done:,} of {total:,}"),
@@ -78,6 +79,13 @@ def _to_file(database: Database, run: RunInfo, form: FileFormat, positions: Sequ
         bar.empty()
     st.caption(f"Saved {many(count, 'case' if form in BY_CASE else 'row')} to")
     st.code(str(path), language=None, wrap_lines=True)
+
+
+def _exports_folder() -> Path:
+    folder = paths.data_folder() / "exports"
+    with paths.writing(folder):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def file_name(run: RunInfo, form: FileFormat) -> str:
