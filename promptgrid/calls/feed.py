@@ -44,7 +44,6 @@ class Feed:
     endpoint: Endpoint
     refs: Sequence[str]
     decided: Decided
-    case_positions: Mapping[str, int]
     in_flight: set[SampleName]
     duplicates: int = 0
     matched: int = 0
@@ -106,10 +105,8 @@ class Feed:
         self.release(names.difference(*(batch.names for batch in batches)))
 
     def _name(self, point: Point, sample: int) -> CellName:
-        prompt, case = point.prompt, self.case_positions[point.case.id]
-        return CellName(
-            point.key, sample, prompt.name, prompt.version, point.technique, case, point.endpoint, point.model
-        )
+        name, version, case = point.prompt.name, point.prompt.version, point.case_position
+        return CellName(point.key, sample, name, version, point.technique, case, point.endpoint, point.model)
 
     def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
         reused = reply.shown or reply.run_id != self.run_id  # otherwise this run paid for the reply, and was killed

@@ -93,13 +93,15 @@ class Point:
     """One point of the grid: everything that determines a call except the sample number. A point has as many cells as
     the plan has samples.
 
-    Points with the same `key` send the same calls; `request` is the request of the first sample.
+    Points with the same `key` send the same calls; `request` is the request of the first sample. `case_position` is
+    the index of the case in the plan.
     """
 
     prompt: Prompt
     technique: str
     examples_k: int
     case: Case
+    case_position: int
     endpoint: str
     model: str
     variant: WireVariant
@@ -164,14 +166,14 @@ def points(
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
             variants = decided[ref, prompt.name, prompt.version]
             unseeded = [replace(variant.sent.parameters, seed=None) for variant in variants]
-            for case in plan.cases:
+            for position, case in enumerate(plan.cases):
                 messages = _messages(plan, prompt, technique, case)
                 for variant, parameters in zip(variants, unseeded, strict=True):
                     sent = variant.sent.parameters
                     plain = Request(model, messages, prompt.api, parameters, variant.token_parameter)
                     request = plain if sent.seed is None else replace(plain, parameters=sent)
                     key = _key(endpoint.wire(plain), sent.seed, identity)
-                    yield Point(prompt, technique, k, case, name, model, variant, request, key)
+                    yield Point(prompt, technique, k, case, position, name, model, variant, request, key)
 
 
 def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:

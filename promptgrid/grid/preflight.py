@@ -11,6 +11,7 @@ from itertools import islice
 from promptgrid import connections, grid
 from promptgrid.budget import Budget, parse_budget
 from promptgrid.cases.duplicates import content
+from promptgrid.compact import NumberMap
 from promptgrid.grid import Plan, Skipped
 from promptgrid.grid.doubts import answer_column, doubts
 from promptgrid.grid.estimate import (
@@ -129,7 +130,7 @@ class EstimateTally:
             for check in self.judges
         }
         self._a_call = {ref: connections.connect(connections.split_model(ref)[0]).max_n for ref in self.plan.models}
-        self._seen: set[str] = set()
+        self._seen = NumberMap()  # by hash of the key: how many different keys were seen before it
         self._points = 0
 
     def through(self, planned: Iterable[PlannedPoint]) -> Iterator[PlannedPoint]:
@@ -147,8 +148,8 @@ class EstimateTally:
 
     def _replies(self, one: PlannedPoint, stored: Mapping[str, Iterable[int]]) -> Estimate:
         key, samples = one.point.key, self.plan.samples
-        repeated = key in self._seen
-        self._seen.add(key)
+        count = len(self._seen)
+        repeated = self._seen.setdefault(int(key[:16], 16), count) < count
         ref = one.point.model_ref
         return estimate_point(one, self._facts[ref], samples, set(stored.get(key, ())), repeated, self._a_call[ref])
 

@@ -168,11 +168,10 @@ class _Run:
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
         most = self._most(endpoint)
-        case_positions = {case.id: position for position, case in enumerate(self.plan.cases)}
         in_flight = set() if self.plan.fresh else self.shared.in_flight
         matched = 0
         while True:
-            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, case_positions, in_flight)
+            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, in_flight)
             self.feeds.append(feed)
             with self.shared.pace(endpoint, most) as self.paces[endpoint.name]:
                 await self._send(feed, most)

@@ -104,23 +104,21 @@ def extend_run(
 
 
 def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:
-    case_positions = {case.id: position for position, case in enumerate(plan.cases)}
     positions = count()
     for one in planned:
-        row = _point_row(run_id, case_positions[one.point.case.id], one)
+        row = _point_row(run_id, one)
         seed = row["seed"]
         for sample in range(plan.samples):
             own = {"position": next(positions), "sample": sample, "seed": None if seed is None else seed + sample}
             yield {**row, **own}
 
 
-def _point_row(run_id: str, case: int, planned: PlannedPoint) -> dict[str, Any]:
-    """Returns the columns that the cells of all samples of a planned point have in common. `case` is the position of
-    its case."""
+def _point_row(run_id: str, planned: PlannedPoint) -> dict[str, Any]:
+    """Returns the columns that the cells of all samples of a planned point have in common."""
     point, tokens, fits = planned.point, planned.count.tokens, planned.fits
     return {
         "run_id": run_id,
-        "case_position": case,
+        "case_position": point.case_position,
         "prompt": point.prompt.name,
         "prompt_version": point.prompt.version,
         "technique": point.technique,

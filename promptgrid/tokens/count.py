@@ -34,7 +34,7 @@ _BLANKS = re.compile(r"\s+")
 ASK_S = 3.0
 ASK_CHARACTERS_A_S = 100_000  # added to ASK_S for long texts on a busy machine
 RETRY_S = 30.0
-REMEMBERED = 200_000  # counts of about 150 bytes each
+REMEMBERED = 200_000  # counts of at most 36 bytes each
 BRIEF = 64  # characters: counting them takes no longer than looking the count up
 
 
@@ -289,9 +289,7 @@ def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
     _memory.put(_cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
 
 
-def _cache_key(
-    endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
-) -> bytes:
+def _cache_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()) -> int:
     words = [word for message in messages for word in (message.role, message.text)]
     return digest(endpoint.identity, model, api, json.dumps(tools, default=str), *words)
 
