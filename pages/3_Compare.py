@@ -33,7 +33,7 @@ if before is not None:
     two_runs(database(), before, run)
     st.stop()
 
-controls.chips(state, comparison.counts)
+controls.chips(state, comparison.counts, reading.checks_of(database(), facts))
 reading.show_openings(database(), run, facts)
 follow_run.watch_run(database(), run)
 answers(database(), comparison, state.side)

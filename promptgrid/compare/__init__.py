@@ -7,7 +7,7 @@ of that view, and `page` reads the texts of some of these rows.
 from promptgrid.compare.axes import AXES, VARIANT, Axis, Head
 from promptgrid.compare.facts import Facts, facts
 from promptgrid.compare.pages import AnswerTally, ComparisonRow, PooledCell, Sample, page, samples
-from promptgrid.compare.parts import of_cases, part_facts, part_votes
+from promptgrid.compare.parts import by_check, of_cases, part_facts, part_votes
 from promptgrid.compare.rows import ComparisonRows, comparison_rows
 from promptgrid.compare.runs import KINDS, Change, ChangeKind, Changes, VariantChange, against
 from promptgrid.compare.summary import VariantSummary, count_differences, run_remarks, summarise, summary

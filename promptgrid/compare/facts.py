@@ -69,6 +69,7 @@ class Facts:
     latency_ms       of the call
     too_long         the prompt was over the context limit
     look             how often the variants were compared so far, this time included (see stats.chance.level)
+    check            the one check that gives the cells their score; "": the mean over all checks does
     """
 
     run_id: str
@@ -95,6 +96,7 @@ class Facts:
     cost_usd: Floats
     latency_ms: Floats
     look: int = 1
+    check: str = ""
     _results: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -102,8 +104,8 @@ class Facts:
 
     @cached_property
     def score(self) -> Floats:
-        """For each cell, the mean of its scores over the checks; NaN if none could be scored."""
-        return mean_known(self.scores)
+        """For each cell, its score by `check`, or else the mean of its scores over all checks; NaN if it has none."""
+        return self.scores[:, self.checks.index(self.check)] if self.check else mean_known(self.scores)
 
     @cached_property
     def answered(self) -> Bools:

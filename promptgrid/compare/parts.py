@@ -1,4 +1,4 @@
-"""Restricts the facts and the votes of a run to the cases of one part: learn, choose or prove."""
+"""Restricts the facts and the votes of a run to the cases of one part (learn, choose or prove), or to one check."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ def of_cases(facts: Facts, cases: Sequence[int], name: str) -> Facts:
     arrays = {one.name: getattr(facts, one.name) for one in fields(facts)}
     cut: dict[str, Any] = {key: array[mine] for key, array in arrays.items() if isinstance(array, np.ndarray)}
     return replace(facts, stamp=(*facts.stamp, name), _results={}, **cut)
+
+
+def by_check(facts: Facts, check: str) -> Facts:
+    """Returns the facts with the scores of this check alone as the scores of the cells; "" is the mean over all checks.
+    Raises CompareError if the run has no score by the check."""
+    if check and check not in facts.checks:
+        there = ", ".join(facts.checks) or "none"
+        raise CompareError(f"Run {facts.run_id} has no score by a check {check!r}.", hint=f"Its checks are {there}.")
+    return replace(facts, stamp=(*facts.stamp, "check", check), check=check, _results={})
 
 
 def part_votes(database: Database, run_id: str, part: str = "") -> list[Vote]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,13 @@ def planned_as(database: Database, run_id: str) -> str:
     between them."""
     with database.read() as connection:
         return str(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
+
+
+def checks_in_order(database: Database, run_id: str, checks: Collection[str]) -> list[str]:
+    """Returns the names of these checks of the run: first those that its plan names, in the order of the plan."""
+    planned = json.loads(planned_as(database, run_id)).get("checks") or ()
+    names = [parse_check(text).name for text in planned]
+    return [*(name for name in names if name in checks), *(name for name in checks if name not in names)]
 
 
 def decided_json(decided: Decided) -> str:

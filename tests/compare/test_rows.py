@@ -79,6 +79,26 @@ def test_several_checks_count_alike_and_each_is_there_by_itself(database: Databa
     assert column.by_check == {"json": (0.5, 1), "judge": (None, 0), "label": (1.0, 1)}
 
 
+def test_one_check_can_score_the_cells_alone(database: Database) -> None:
+    run_id = store_run(
+        database,
+        [
+            Cell("1", scores={"label": 1, "short": 0}),
+            Cell("2", scores={"label": 0, "short": 1}),
+            Cell("3", scores={"label": None, "short": 0}),
+        ],
+    )
+    mean = compare.facts(database, run_id)
+    by_label, by_short = compare.by_check(mean, "label"), compare.by_check(mean, "short")
+    wrong = View(filter=Filter("wrong"))
+    assert [ids(comparison_rows(database, one, wrong)) for one in (by_label, by_short)] == [["2"], ["1", "3"]]
+    assert [compare.summarise(one, View())[0].score for one in (mean, by_label, by_short)] == [1 / 3, 0.5, 1 / 3]
+    assert compare.summarise(by_label, View())[0].by_check == compare.summarise(mean, View())[0].by_check
+    assert by_label.stamp != by_short.stamp != mean.stamp
+    with pytest.raises(CompareError, match="no score by a check 'other'"):
+        compare.by_check(mean, "other")
+
+
 def test_not_scored_is_neither_zero_nor_wrong(database: Database) -> None:
     comparison = arrange(database, [Cell("1"), Cell("2"), Cell("2", score=1.0)])
     assert comparison.counts["wrong"] == 0

@@ -11,6 +11,7 @@ from promptgrid.ui.compare import controls, reading, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns
 from promptgrid.ui.compare.detail import detail
 from promptgrid.ui.compare.matrix import matrix
+from promptgrid.ui.compare.paging import pages_of
 
 _HEIGHT = 620
 
@@ -24,7 +25,7 @@ def answers(database: Database, comparison: ComparisonRows, corner: str) -> None
     """
     if view_state.needs_rerun():
         st.rerun()
-    pages = view_state.pages_of(len(comparison), len(comparison.columns))
+    pages = pages_of(len(comparison), len(comparison.columns))
     rows, matrix_lines = reading.read_rows(database, comparison, pages.start, pages.rows)
     columns = matrix_columns(comparison, compare.summarise(comparison.facts, comparison.view))
     with st.container(horizontal=True, key="compare_beside"):

@@ -8,7 +8,8 @@ import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.ui.compare.view_state import FIND, PART, Pages, Side, ViewState, sides_of
+from promptgrid.ui.compare.paging import Pages
+from promptgrid.ui.compare.view_state import CHECK, FIND, MEAN, PART, Side, ViewState, sides_of
 from promptgrid.ui.widgets.fields import buttons, number_field
 
 SIDE_WORDS: Mapping[Side, str] = {
@@ -122,9 +123,9 @@ def filter_popover(facts: Facts, state: ViewState, parts: Sequence[str]) -> None
                 st.multiselect(f"Only {axis}", facts.axes[axis], key=f"compare_only_{axis}", placeholder="all")
 
 
-def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
+def chips(state: ViewState, counts: Mapping[ShowFilter, int], checks: Sequence[str]) -> None:
     """Draws the search field and the chips All · Answers differ · Wrong · Failed, each with its number of rows from
-    `counts`.
+    `counts`. With several `checks`, also draws the selector of the one that scores the cells.
 
     Two more chips, for differences from the baseline and for too long prompts, appear only where they apply.
     """
@@ -141,6 +142,16 @@ def chips(state: ViewState, counts: Mapping[ShowFilter, int]) -> None:
             placeholder="Find in cases and answers  ( / )",
             width=280,
         )
+        if len(checks) > 1:
+            st.selectbox(
+                "Scored by",
+                [*checks, MEAN],
+                format_func=lambda check: "Score: mean of all checks" if check == MEAN else f"Score: {check}",
+                key=CHECK,
+                label_visibility="collapsed",
+                width=230,
+                help="Colours the cells; Wrong, the scores and the summary follow it.",
+            )
 
 
 def pagination(pages: Pages) -> None:

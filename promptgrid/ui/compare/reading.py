@@ -10,7 +10,7 @@ from promptgrid import compare
 from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, PooledCell, View
 from promptgrid.compare.parts import of_cases
 from promptgrid.errors import StoreError
-from promptgrid.store import Database
+from promptgrid.store import Database, plans
 from promptgrid.store.parts import opening_sentences, openings_of, parts_of_run
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.compare import view_state
@@ -37,10 +37,20 @@ def read_facts(database: Database, run: RunInfo) -> Facts:
         facts = compare.facts(database, run.id)
         parts = parts_of_run(database, run.id)
         part = view_state.selected_part(list(parts))
-        return _of_part(run.id, facts.stamp, part, _cases=parts[part], _facts=facts) if part else facts
+        if part:
+            facts = _of_part(run.id, facts.stamp, part, _cases=parts[part], _facts=facts)
+        if len(facts.checks) > 1:
+            check = view_state.selected_check(checks_of(database, facts))
+            facts = _by_check(run.id, facts.stamp, check, _facts=facts)
+        return facts
     except StoreError as error:
         show_error(error)
         st.stop()
+
+
+def checks_of(database: Database, facts: Facts) -> list[str]:
+    """Returns the names of the checks that have scored the run's cells, in the order of its plan."""
+    return plans.checks_in_order(database, facts.run_id, facts.checks)
 
 
 def show_openings(database: Database, run: RunInfo, facts: Facts) -> None:
@@ -61,6 +71,11 @@ def arrange(database: Database, facts: Facts, view: View) -> ComparisonRows:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _of_part(run_id: str, stamp: object, part: str, *, _cases: list[int], _facts: Facts) -> Facts:
     return of_cases(_facts, _cases, part)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _by_check(run_id: str, stamp: object, check: str, *, _facts: Facts) -> Facts:
+    return compare.by_check(_facts, check)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

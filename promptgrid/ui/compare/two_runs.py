@@ -18,6 +18,7 @@ from promptgrid.ui.compare.cells import STATES, case_title, score_badge, score_s
 from promptgrid.ui.compare.controls import pagination
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
+from promptgrid.ui.compare.paging import pages_of
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.widgets.address import set_query
 from promptgrid.ui.widgets.feedback import show_error
@@ -94,7 +95,7 @@ def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:
     st.markdown(plain(changes.summary))
     if changes.copies:
         st.caption(changes.copies)
-    pages = view_state.pages_of(changes.counts[kind], 2)
+    pages = pages_of(changes.counts[kind], 2)
     page_changes = changes.listed(database, [kind], pages.start, pages.rows)
     sides = {"before": before, "after": after}
     by_id = {_change_id(change): change for change in page_changes}

@@ -10,16 +10,17 @@ import streamlit as st
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Axis, ComparisonRows, Facts, Filter, Head, Sort, View
 from promptgrid.compare.axes import PARAMETER_AXES, AxisValue, value_text
 from promptgrid.compare.layouts import layout
+from promptgrid.ui.compare.paging import page_rows
 from promptgrid.ui.widgets.address import parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
-MOST_ROWS, LEAST_ROWS = 40, 10  # of a page
-_CELLS = 400  # of a page; a browser draws this many without a delay
 MATRIX = "compare_matrix"
 SAMPLE = "compare_sample"  # the number of the sample in the detail, unless it is the default one
 WITH = "compare_with"  # what the reply in the detail is compared with
 FIND = "compare_find"
+MEAN = "\0mean"  # no check has this name
 PART = "compare_cases_part"  # the part of the cases that is shown; "": all
+CHECK = "compare_check"  # the check that scores and colours the cells; MEAN: the mean over all
 AGAINST = "compare_against"  # the other run, when two runs are compared
 
 # The axes as the page shows them. Each version of a prompt counts as a separate prompt.
@@ -40,6 +41,7 @@ _TEXTS = {
     FIND: "find",
     "compare_cases": "cases",
     PART: "part",
+    CHECK: "check",
     "compare_in": "in",
     "compare_sort": "sort",
     "compare_sort_column": "by",
@@ -158,6 +160,14 @@ def selected_part(parts: Sequence[str]) -> str:
     return str(st.session_state.get(PART) or "")
 
 
+def selected_check(checks: Sequence[str]) -> str:
+    """Returns the check that the user has selected to score the cells: at first the first of `checks`; "" for the mean
+    over all of them."""
+    _keep_valid(CHECK, [*checks, MEAN])
+    selected = str(st.session_state.get(CHECK, checks[0]))
+    return "" if selected == MEAN else selected
+
+
 def _filter() -> Filter:
     state = st.session_state
     below, cases = state.get("compare_below"), str(state.get("compare_cases") or "")
@@ -195,40 +205,6 @@ def _listed(key: str, options: Iterable[str]) -> list[str]:
 def _keep_valid(key: str, options: Sequence[str]) -> None:
     if st.session_state.get(key, options[0]) not in options:
         st.session_state[key] = options[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Pages:
-    """The division of `total` rows into pages of `rows` rows. `current` is the current page, counted from 1."""
-
-    total: int
-    rows: int
-    current: int
-
-    @property
-    def count(self) -> int:
-        return max(1, -(-self.total // self.rows))
-
-    @property
-    def start(self) -> int:
-        """Returns the index, from 0, of the first row of the current page."""
-        return (self.current - 1) * self.rows
-
-
-def page_rows(columns: int) -> int:
-    """Returns how many rows a page has if the matrix has this number of columns: more columns, fewer rows."""
-    return max(LEAST_ROWS, min(MOST_ROWS, _CELLS // max(1, columns)))
-
-
-def pages_of(total: int, columns: int) -> Pages:
-    """Returns the pages of a matrix with `total` rows and this number of columns. The current page is the selected one,
-    or the last if there are fewer."""
-    pages = Pages(total, page_rows(columns), 1)
-    requested = st.session_state.get("compare_page") or 1
-    current = min(max(1, requested), pages.count)
-    if current != requested:
-        st.session_state["compare_page"] = current
-    return replace(pages, current=current)
 
 
 def start_selection() -> tuple[str, str] | None:

@@ -33,7 +33,7 @@ from tests.faults.books import Body
 from tests.faults.server import HostileServer
 from tests.running import carried_out
 from tests.ui import pages
-from tests.ui.pages import address, shown
+from tests.ui.pages import address, ran, shown
 
 opened = partial(pages.opened, "3_Compare.py")
 LABELS = ("good", "bad")
@@ -90,6 +90,22 @@ def comparison_rows(database: Database, run_id: str, view: View | None = None) -
 def figures(page: AppTest, column: str) -> list[object]:
     """A column of the summary."""
     return list(page.dataframe[0].value[column])
+
+
+def test_one_check_scores_the_cells_and_the_reader_chooses_it(database: Database) -> None:
+    rows = [{"text": f"case {i}", "expected": "good"} for i in (1, 2)]
+    plan = api.plan(judge(), rows, models="openai/ok", checks=["length:max=1", "label"])
+    carried_out(database, client.submit(database, plan))
+    page = opened()
+    select = page.selectbox(key=view_state.CHECK)
+    assert select.options == ["Score: length", "Score: label", "Score: mean of all checks"]
+    assert chips(page)[2:3] + figures(page, "score") == ["Wrong 2", 0.0]
+    for check, wrong, score in (("label", "Wrong 0", 100.0), (view_state.MEAN, "Wrong 2", 50.0)):
+        page.selectbox(key=view_state.CHECK).set_value(check)
+        ran(page)
+        assert chips(page)[2:3] + figures(page, "score") == [wrong, score]
+        assert address(page)["check"] == check
+    assert figures(opened(check="label"), "score") == [100.0]
 
 
 def test_without_runs_the_page_offers_to_set_one_up(database: Database) -> None:
