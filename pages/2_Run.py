@@ -50,7 +50,7 @@ def set_up() -> None:
             table = parts_field(table, prompts)
     with right:
         checks_field(values, prompts, table.cases if table else ())
-        with st.expander("More"):
+        with st.expander(form.more_heading(values), key="run_more"):
             form.more_fields(values)
     form.save_form(values)
     if table is None or not prompts:
@@ -65,6 +65,7 @@ def set_up() -> None:
         weights_notice()
     new_run = preflight_panel(plan, preflight_key(values, prompts, table, server.database()))
     if new_run:
+        form.name_used()
         st.session_state.run_started = st.query_params["run"] = new_run
         st.rerun()
 

@@ -149,7 +149,7 @@ def _unasked(node: Node, variant: ChatVariant) -> str:
 
 
 def _name(variant: ChatVariant) -> str:
-    temperature = "" if variant.temperature is None else f"t={variant.temperature:g}"
+    temperature = "" if variant.temperature is None else f"t = {variant.temperature:g}"
     own = "own system message" if variant.system is not None else ""
     return " · ".join(filter(None, [variant.model.partition("/")[2], temperature, own]))
 

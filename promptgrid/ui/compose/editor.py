@@ -25,13 +25,14 @@ def editor() -> DeltaGenerator:
     content = state.fields()
     columns = _columns(content)
     _examples(columns)
-    with st.expander(rule_title(content)):
+    with st.expander(rule_title(content), key="compose_open_rule"):
         rule_place = rule_fields()
-    with st.expander(f"Parameters: {_parameter_line(content)}"):
+    with st.expander(f"Parameters: {_parameter_line(content)}", key="compose_open_parameters"):
         _parameters()
-    with st.expander("Description, tags, cases"):
+    with st.expander(_about_heading(content), key="compose_open_about"):
         _about()
-    with st.expander("Wording of the techniques"):
+    changed = " · changed" if content.wording else ""
+    with st.expander(f"Wording of the techniques{changed}", key="compose_open_wording"):
         _wording(content.language)
     return rule_place
 
@@ -127,11 +128,21 @@ def _rows(records: list[dict[Any, Any]]) -> list[dict[str, str]]:
 
 
 def _parameter_line(content: Fields) -> str:
-    parts = [
-        "" if content.temperature is None else f"temperature {content.temperature:g}",
-        "" if content.max_tokens is None else f"max {content.max_tokens} tokens",
-    ]
-    return " · ".join(filter(None, parts)) or "the model's defaults"
+    names = {"temperature": "temperature", "top_p": "top_p", "max_tokens": "max tokens", "seed": "seed"}
+    values = {word: getattr(content, name) for name, word in names.items()}
+    parts = [f"{word} {value:g}" if isinstance(value, float) else f"{word} {value}" for word, value in values.items()
+             if value is not None]  # fmt: skip
+    parts += ["stop texts"] if content.stop.strip() else []
+    parts += [plain(name) for name in content.other]
+    return " · ".join(parts) or "the model's defaults"
+
+
+def _about_heading(content: Fields) -> str:
+    """Returns the heading of the expander, with the settings in it that are not the default: a closed expander hides
+    them."""
+    parts = [f"language {plain(content.language)}"] if content.language != "en" else []
+    parts += ["sent as plain text"] if content.api == "completion" else []
+    return " · ".join(["Description, tags, cases", *parts])
 
 
 def _parameters() -> None:

@@ -15,6 +15,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.grid import Point
 from promptgrid.humanize import dollars
 from promptgrid.loop import Background
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
 from promptgrid.ui.compose.cases import expected_answer
@@ -156,7 +157,8 @@ def _answer(attempt: Try) -> str:
 
 def _facts(attempt: Try, running: bool) -> str:
     point = attempt.point
-    name = plain(f"{point.technique} · {point.model}")
+    temperature = AXIS_SPECS[0].named(point.variant.sent.parameters.temperature)
+    name = plain(f"{point.technique} · {point.model} · {temperature}")
     if attempt.reply is None:
         state = "stopped" if attempt.stopped else "failed"
         return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)

@@ -18,6 +18,7 @@ from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_RETRIES
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import TECHNIQUES, unavailable
+from promptgrid.text import one_line
 from promptgrid.ui import server
 from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
 from promptgrid.ui.widgets.callbacks import one_at_a_time
@@ -60,6 +61,19 @@ _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 # Fields passed as the default of their widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)
 
+# The fields of "More", and the word before each value in its heading.
+_MORE: Mapping[str, str] = {
+    "run_name": "name",
+    "run_seed": "seed",
+    "run_top_p": "top_p",
+    "run_budget": "budget",
+    "run_concurrency": "concurrency",
+    "run_retries": "retries",
+    "run_examples_k": "examples shown",
+    "run_examples_as": "examples as",
+}
+_NAME_USED = "run_name_used"
+
 FormValues = dict[str, Any]
 
 
@@ -71,6 +85,8 @@ def open_form() -> FormValues:
         known = {name: value for name, value in saved.items() if name in DEFAULTS}
         st.session_state.run_form, st.session_state.run_saved = {**_first_values(), **known}, dict(saved)
     form: FormValues = st.session_state.run_form
+    if st.session_state.pop(_NAME_USED, False):
+        form["run_name"] = st.session_state.run_name = ""
     _apply_address(form)
     for name in DEFAULTS:
         if name in _BUTTONS:
@@ -193,6 +209,22 @@ def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
     limit` if no prompt sets one, or `own` if the values differ."""
     values = {getattr(prompt.parameters, parameter) for prompt in prompts}
     return str(values.pop() or "no limit") if len(values) == 1 else "own"
+
+
+def name_used() -> None:
+    """Empties the field of the name before it is drawn again: a run's name is not that of the next one."""
+    st.session_state[_NAME_USED] = True
+
+
+def more_heading(form: FormValues) -> str:
+    """Returns the heading of the expander with `more_fields`: with each value that is not the default, since a closed
+    expander hides it and the draft keeps it for the next run."""
+    words = [
+        f"{word} {plain(one_line(str(form[name]), 40))}"
+        for name, word in _MORE.items()
+        if form[name] not in (DEFAULTS[name], None, "")
+    ]
+    return " · ".join(["More", *words])
 
 
 def more_fields(form: FormValues) -> None:

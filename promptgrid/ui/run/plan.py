@@ -75,7 +75,6 @@ def form_of(plan: Plan, upload: str) -> FormValues:
         **form_values(plan),
         **{f"run_{name}": getattr(plan.parameters if name in NAMES else plan, name) for name in _SAME},
         "run_samples": plan.samples,
-        "run_name": plan.name,
         "run_checks": None if plan.checks is None else [str(check) for check in plan.checks],
         "cases_source": "upload",
         "cases_upload": {"file": upload, "name": "cases of that run"},

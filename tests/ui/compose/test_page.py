@@ -71,6 +71,7 @@ def test_the_temperature_of_a_try_goes_before_the_prompts_own(hostile: HostileSe
     page.number_input(key="compose_try_temperature").set_value(1.3)
     tried(page)
     assert hostile.requests[-1].body["temperature"] == 1.3
+    assert "zero-shot · ok · t = 1.3 · " in shown(page)
 
 
 def test_a_number_out_of_range_is_neither_sent_nor_saved(library: Library, hostile: HostileServer) -> None:

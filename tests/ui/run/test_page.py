@@ -540,3 +540,27 @@ def test_a_prompt_with_unsaved_changes_is_opened_instead(library: Library) -> No
     page = in_single_braces(library)
     drafts.keep_draft(Database(), "prompt:mine", {})
     assert page.run().button(key="run_braces_mine").label == "Open the prompt"
+
+
+def headings(page: AppTest) -> list[str]:
+    return [one.label.replace("\\", "") for one in page.expander]
+
+
+def test_what_is_not_the_default_stands_beside_the_closed_heading_and_a_name_is_used_once(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    assert "More" in headings(page)
+    page.text_input(key="run_name").set_value("first *try*")
+    page.number_input(key="run_seed").set_value(0)
+    page.number_input(key="run_retries").set_value(0)
+    page.text_input(key="run_budget").set_value("50calls").run()
+    page.text_input(key="run_budget").set_value("500calls").run()
+    assert "More · name first *try* · seed 0 · budget 500calls · retries 0" in headings(page)
+    run_id = start(page)
+    assert runs.find_run(Database(), run_id).name == "first *try*"
+    assert "More · seed 0 · budget 500calls · retries 0" in headings(page.run())
+    again = pages.page("2_Run.py")
+    again.query_params["run"] = run_id
+    again.run().button(key="run_again").click().run()
+    assert again.text_input(key="run_name").value == ""
+    assert "More · seed 0 · budget 500calls · retries 0" in headings(again)
