@@ -3,24 +3,25 @@
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
-from promptgrid.ui.compose import header, state
+from promptgrid.ui.compose import header, opened, state
 from promptgrid.ui.compose.editor import editor
 from promptgrid.ui.compose.preview import preview
 from promptgrid.ui.compose.try_once import selected_model, try_once
+from promptgrid.ui.compose.values import values_record
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback
 
 page.open_page("Compose")
-name = state.name_to_open()
+name = opened.name_to_open()
 if not name:
     feedback.show_left_error("compose_error")
     if feedback.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
-        state.create("untitled")
+        opened.create("untitled")
         st.rerun()
     st.stop()
 st.query_params["prompt"] = name
 try:
-    state.open_prompt(name)
+    opened.open_prompt(name)
 except PromptgridError as error:
     header.header_of_broken(name)
     feedback.show_error(error)
@@ -30,7 +31,7 @@ head = st.container()
 left, right = st.columns([10, 11], gap="medium")
 with left:
     rule_place = editor()
-state.autosave(state.fields())
+opened.autosave(state.fields(), values_record())
 with head:
     place = header.header(name)
     header.notices()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from promptgrid.ui import library as view
 from promptgrid.ui import links
-from promptgrid.ui.compose.state import create
+from promptgrid.ui.compose.opened import create
 from promptgrid.ui.server import library
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback

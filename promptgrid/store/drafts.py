@@ -12,7 +12,6 @@ from sqlalchemy.dialects.sqlite import insert
 from promptgrid.store.database import Database, now
 from promptgrid.store.schema import drafts, prompt_drafts
 
-PROMPT = "prompt:"  # prefix of the drafts of prompts
 Kind = Literal["draft", "values", "aside"]
 ASIDE_LIMIT = 100  # the number of older drafts of one prompt that are stored besides those of kind `draft`
 
@@ -22,13 +21,6 @@ def draft(database: Database, name: str) -> Any | None:
     with database.read() as connection:
         value = connection.scalars(sa.select(drafts.c.value).where(drafts.c.name == name)).one_or_none()
     return None if value is None else json.loads(value)
-
-
-def draft_names(database: Database, prefix: str) -> list[str]:
-    """Returns the names of all stored drafts whose name begins with `prefix`, newest first."""
-    query = sa.select(drafts.c.name).where(drafts.c.name.startswith(prefix, autoescape=True))
-    with database.read() as connection:
-        return list(connection.scalars(query.order_by(drafts.c.updated.desc())))
 
 
 def keep_draft(database: Database, name: str, value: Any) -> None:

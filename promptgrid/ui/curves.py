@@ -16,7 +16,7 @@ from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import links
-from promptgrid.ui.widgets.address import set_query
+from promptgrid.ui.links import set_query
 from promptgrid.ui.widgets.feedback import empty_state
 from promptgrid.ui.widgets.plain import plain
 

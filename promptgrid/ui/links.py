@@ -1,4 +1,13 @@
-"""The paths of the pages, for `st.page_link` and `st.switch_page`. Other modules use these constants, never a path."""
+"""The paths of the pages, for `st.page_link` and `st.switch_page`, and the query parameters in the page's address.
+
+Other modules use these constants, never a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
 
 HOME = "workbench.py"
 COMPOSE = "pages/1_Compose.py"
@@ -12,3 +21,15 @@ TOKENS = "pages/8_Tokens.py"
 NEXT_WORD = "pages/9_Next_word.py"
 CHAT = "pages/10_Chat.py"
 HISTORY = "pages/11_History.py"
+
+
+def parse_number(text: str) -> int:
+    """Returns the number that `text` from an address holds, at most eight digits; 0 if it is anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 9 else 0
+
+
+def set_query(query: Mapping[str, str | list[str]]) -> None:
+    """Replaces the query parameters in the address, unless they are equal to `query` already."""
+    current = {name: st.query_params.get_all(name) for name in st.query_params}
+    if current != {name: [value] if isinstance(value, str) else value for name, value in query.items()}:
+        st.query_params.from_dict(query)

@@ -193,12 +193,13 @@ async def _watch(call: Background) -> None:
     seen = time.monotonic()
     while call.running:
         await asyncio.sleep(_CHECK_S)
-        if any(map(_is_open, list(call.viewers))):
+        if any(map(is_open, list(call.viewers))):
             seen = time.monotonic()
         elif time.monotonic() - seen > GRACE_S:
             call.stop()
             return
 
 
-def _is_open(session_id: str) -> bool:
+def is_open(session_id: str) -> bool:
+    """Returns whether a tab of a browser shows the session now."""
     return runtime.exists() and runtime.get_instance().is_active_session(session_id)

@@ -88,6 +88,44 @@ def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page
     expect(system_text(page)).to_have_value("From the other tab.")
 
 
+def test_two_tabs_have_a_draft_each_over_a_refresh_and_a_closed_one_is_taken_up(page: Page, app: Dashboard) -> None:
+    opened(page, app, "topic-zh")
+    other = opened(page.context.new_page(), app, "topic-zh")
+    for tab, text in ((page, "From this tab."), (other, "From the other tab.")):
+        system_text(tab).fill(text)
+        expect(tab.locator(".st-key-compose_status")).to_contain_text("unsaved changes")
+        tab.reload()
+        expect(system_text(tab)).to_have_value(text)
+    expect(other.get_by_text("is edited in another tab too")).to_be_visible()
+    system_text(page).fill("From this tab again.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("is edited in another tab too")).to_be_visible()
+    page.close()
+    other.reload()
+    expect(system_text(other)).to_have_value("From the other tab.")
+    expect(other.get_by_text("in a tab that was closed")).to_be_visible()
+    other.get_by_role("button", name="Show it here").click()
+    expect(system_text(other)).to_have_value("From this tab again.")
+    other.get_by_role("button", name="Undo").click()
+    expect(system_text(other)).to_have_value("From the other tab.")
+
+
+def test_values_of_variables_in_chinese_are_live_and_not_mixed_up(page: Page, app: Dashboard) -> None:
+    opened(page, app, "translate-zh")
+    page.get_by_label("Text of the user message").last.fill("{{ 客户 }}+{{ 套餐 }}+{{ 工单 }}")
+    sent = page.locator(".st-key-compose_messages")
+    for name in ("客户", "套餐", "工单"):
+        page.get_by_label(name, exact=True).click()
+        page.keyboard.type(f"v-{name}")
+    expect(sent).to_contain_text("v-客户+v-套餐+v-工单")  # the last field still has the focus
+    page.get_by_label("客户", exact=True).click()
+    page.keyboard.type("!")
+    expect(sent).to_contain_text("v-客户!+v-套餐+v-工单")
+    expect(page.locator("[data-pg-note]")).to_have_count(5)  # two messages and three values
+    page.reload()
+    expect(sent).to_contain_text("v-客户!+v-套餐+v-工单")
+
+
 def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, app: Dashboard) -> None:
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import TextArea
 
 from tests.places import HOME_PAGE
 
@@ -45,3 +46,8 @@ def shown(page: AppTest) -> str:
 def address(page: AppTest) -> dict[str, str]:
     """What the page's address says."""
     return {name: "".join(value) for name, value in page.query_params.items()}
+
+
+def value_field(page: AppTest, name: str) -> TextArea:
+    """The field of a variable on the page Compose."""
+    return page.text_area(key=f"compose_value_{page.session_state['compose_numbers'][name]}")

@@ -20,7 +20,7 @@ from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
 from promptgrid.ui.compare.paging import pages_of
 from promptgrid.ui.compare.view_state import AGAINST
-from promptgrid.ui.widgets.address import set_query
+from promptgrid.ui.links import set_query
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.fields import buttons, keep_selection
 from promptgrid.ui.widgets.plain import plain

@@ -11,7 +11,7 @@ from promptgrid.compare import METRICS, SHOWS, VARIANT, Axis, ComparisonRows, Fa
 from promptgrid.compare.axes import PARAMETER_AXES, AxisValue, value_text
 from promptgrid.compare.layouts import layout
 from promptgrid.ui.compare.paging import page_rows
-from promptgrid.ui.widgets.address import parse_number, set_query
+from promptgrid.ui.links import parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
 MATRIX = "compare_matrix"

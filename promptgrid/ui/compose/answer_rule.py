@@ -10,8 +10,8 @@ from promptgrid.grading.rule_problems import rule_problems
 from promptgrid.grid.doubts import unread_expected
 from promptgrid.prompt import Prompt
 from promptgrid.text import one_line
-from promptgrid.ui.compose.cases import open_table
 from promptgrid.ui.compose.fields import KINDS, Fields, rule_of
+from promptgrid.ui.compose.values import open_table
 from promptgrid.ui.widgets.plain import plain
 
 KIND_LABELS = {

@@ -42,9 +42,6 @@ def _messages() -> None:
         _message(number)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Add a turn", key="compose_add", on_click=_add, icon=":material/add:", type="tertiary")
-        if removed := st.session_state.get("compose_removed"):
-            st.caption(f"Removed the {plain(removed[1])} message.")
-            st.button("Undo", key="compose_undo", on_click=state.undo_remove, type="tertiary")
 
 
 def _add() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, cast, get_args
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
-from promptgrid.prompt.values import kind_of
+from promptgrid.prompt.values import kind_of, typed_value
 from promptgrid.suggestions import did_you_mean
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -104,8 +105,8 @@ def fields_of(prompt: Prompt) -> Fields:
 
 
 def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = None) -> Prompt:
-    """Returns the content of the editor as a prompt called `name`. A variable that is not declared yet gets its value
-    in `values` as the example value of its declaration.
+    """Returns the content of the editor as a prompt called `name`. `values` are new examples of its variables; those
+    of declared inputs replace their examples.
 
     Raises PromptError for broken Jinja and for an answer rule that `rule_of` refuses, PlanError for a parameter that is
     out of range.
@@ -146,7 +147,16 @@ def _inputs(content: Fields, messages: Sequence[Message], values: Mapping[str, A
     names = [v.name for v in variables(messages)]
     used = [item for name, item in declared.items() if name in names or item.default is not None]
     new = {name: values.get(name, "") for name in names if name not in declared}
-    return (*used, *(Input(name, kind_of(value), value) for name, value in new.items()))
+    examples = (_with_example(item, values[item.name]) if item.name in values else item for item in used)
+    return (*examples, *(Input(name, kind_of(value), value) for name, value in new.items()))
+
+
+def _with_example(item: Input, value: Any) -> Input:
+    """Returns the input with this example. A text that can be read as the input's kind, such as `7`, is stored as a
+    value of that kind."""
+    with suppress(PromptError):
+        value = typed_value(item, value)
+    return replace(item, example=value)
 
 
 def _example(row: Mapping[str, str]) -> Example:

@@ -17,12 +17,21 @@ from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.techniques import TECHNIQUES, Turn
-from promptgrid.ui.compose import state
+from promptgrid.ui.compose import opened, state
 from promptgrid.ui.compose.answer_rule import rule_notes
 from promptgrid.ui.compose.braces import braces_note
-from promptgrid.ui.compose.cases import expected_answer, open_table, template_values, values_fields
+from promptgrid.ui.compose.cases import values_fields
 from promptgrid.ui.compose.fields import prompt_of
 from promptgrid.ui.compose.header import status
+from promptgrid.ui.compose.values import (
+    WATCH,
+    expected_answer,
+    open_table,
+    template_values,
+    value_key,
+    values_record,
+    variable_names,
+)
 from promptgrid.ui.server import token_counter
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
@@ -40,25 +49,34 @@ def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> No
     work. Saves the draft, and shows in `place` whether the prompt is saved. Typing reruns only this fragment."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
     rule_areas = [f"compose_{name}" for name in state.RULE_TEXTS]
-    variable_keys = [f"compose_value_{name}" for name in st.session_state.get("compose_shown", ())]
-    with st.container(gap=None):  # the watcher is invisible and must not add a gap
-        slot = st.container(gap="small")
-        typed = watch_text([*areas, *variable_keys, CELL], state.WATCH, note=token_note(model))
+    outer = st.container(gap=None)  # the watchers are invisible and must not add a gap
+    slot = outer.container(gap="small")
+    with outer:
+        typed = watch_text([*areas, CELL], state.WATCH, note=token_note(model))
         typed |= watch_text(rule_areas, state.RULE_WATCH)
     content = state.fields({key: typed[key] for key in (*areas, *rule_areas)})
-    status(place, state.autosave(content))
-    problems = rule_notes(rule_place, content)
+    problems, newer = rule_notes(rule_place, content), {}
     with slot:
         try:
-            prompt = prompt_of(state.current().name, replace(content, kind="text") if problems else content)
+            prompt = prompt_of(opened.current().name, replace(content, kind="text") if problems else content)
             technique = _technique(prompt)
-            values_fields(prompt)
+            values_fields(variable_names(prompt))
+            with outer:
+                newer = _typed_values(variable_names(prompt), model)
             braces_note(prompt.messages, _known_names(prompt))
-            _messages(prompt, technique, template_values(prompt, typed), model)
+            _messages(prompt, technique, template_values(prompt, newer), model)
         except MissingVariables as error:
             st.caption(f":orange[●] {plain(error)}")
         except PromptgridError as error:
             show_error(error)
+    status(place, opened.autosave(content, values_record(newer)))
+    opened.show_address()
+
+
+def _typed_values(names: Sequence[str], model: str) -> dict[str, str]:
+    """Returns the current text of the field of each variable. Call it after the fields are drawn."""
+    keys = {value_key(name): name for name in names}
+    return {keys[key]: text for key, text in watch_text(list(keys), WATCH, note=token_note(model)).items()}
 
 
 def _known_names(prompt: Prompt) -> set[str]:
@@ -72,8 +90,8 @@ def _known_names(prompt: Prompt) -> set[str]:
 def plan_now(model: str, temperature: float | None) -> Plan:
     """Returns the plan of the button Try once: the prompt and the values in the widgets as the only case, for this
     model and temperature (None: the prompt's own). Raises PromptgridError."""
-    prompt = prompt_of(state.current().name, state.fields())
-    case = Case("1", template_values(prompt, {}), expected_answer())
+    prompt = prompt_of(opened.current().name, state.fields())
+    case = Case("1", template_values(prompt), expected_answer())
     parameters = Parameters(temperature=temperature)
     return Plan((prompt,), (case,), (model,), (selected_technique(),), parameters=parameters)
 

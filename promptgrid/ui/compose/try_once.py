@@ -18,8 +18,8 @@ from promptgrid.loop import Background
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store import Database
 from promptgrid.techniques import answer_marker
-from promptgrid.ui.compose.cases import expected_answer
 from promptgrid.ui.compose.preview import call_as_code, plan_now
+from promptgrid.ui.compose.values import expected_answer
 from promptgrid.ui.server import answers_now, database, model_refs, stop_when_left
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error

@@ -38,7 +38,7 @@ def braces_notes(plan: Plan) -> set[str]:
 
 def _note(doubt: str, prompt: Prompt, names: Sequence[str]) -> None:
     text, key = f":orange[{plain(doubt)}]", f"run_braces_{prompt.name}"
-    if drafts.draft(server.database(), drafts.PROMPT + prompt.name) is None:
+    if prompt.name not in drafts.drafted_prompts(server.database()):
         note_with_button(text, "Double the braces", key=key, on_click=_double, args=(prompt.name, names))
     elif note_with_button(text, "Open the prompt", key=key, on_click=lambda: None, args=()):
         st.switch_page(links.COMPOSE, query_params={"prompt": prompt.name})

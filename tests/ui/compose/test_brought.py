@@ -12,7 +12,7 @@ from promptgrid.library.folder import Library
 from promptgrid.prompt import AnswerRule, Input
 from tests.faults.server import HostileServer
 from tests.ui import pages
-from tests.ui.pages import press, ran, shown
+from tests.ui.pages import press, ran, shown, value_field
 
 pytestmark = pytest.mark.usefixtures("endpoint")
 
@@ -39,7 +39,7 @@ def test_single_braces_are_doubled_by_one_press_and_undone_by_another(library: L
     press(page, "compose_braces")
     assert message(page).value == "Review: {{ text }} as {x}"
     assert "is sent as it stands" not in shown(page)
-    assert page.text_area(key="compose_value_text").value == "bright"
+    assert value_field(page, "text").value == "bright"
     press(page, "compose_braces_undo")
     assert message(page).value == "Review: {text} as {x}"
     assert "{text} is sent as it stands" in shown(page)
@@ -106,7 +106,7 @@ def test_an_encoding_that_is_not_certain_is_asked_for(library: Library) -> None:
     page.selectbox(key="encoding_choice").set_value("cp1251")
     assert not ran(page).warning
     press(page, "compose_next_case")
-    assert page.text_area(key="compose_value_text").value == "Хорошая лампа"
+    assert value_field(page, "text").value == "Хорошая лампа"
     assert "read as Windows-1251" in shown(page)
 
 
@@ -119,14 +119,14 @@ def test_values_that_are_no_text_are_shown_as_json_and_sent_with_their_type(
 ) -> None:
     body = "{{ text }} {{ stars + 1 }} {% for t in tags %}<{{ t }}>{% endfor %}"
     page = opened(library, body, table="t.jsonl", cases=json.dumps(CASE).encode())
-    assert page.text_area(key="compose_value_tags").value == '["a", "b"]'
-    assert page.text_area(key="compose_value_stars").label == "stars \\(integer\\, as JSON\\)"
-    page.text_area(key="compose_value_stars").set_value("6")
+    assert value_field(page, "tags").value == '["a", "b"]'
+    assert value_field(page, "stars").label == "stars \\(integer\\, as JSON\\)"
+    value_field(page, "stars").set_value("6")
     page.selectbox(key="compose_model").set_value("openai/ok")
     press(ran(page), "compose_try")
     page.session_state["compose_attempt"].wait(60)
     assert hostile.requests[-1].body["messages"][-1]["content"] == "bright 7 <a><b>"
-    page.text_area(key="compose_value_stars").set_value("six")
+    value_field(page, "stars").set_value("six")
     assert "stars is no text in this case, and 'six' is no JSON." in shown(ran(page))
 
 

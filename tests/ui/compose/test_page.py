@@ -13,11 +13,11 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.library.folder import Library
 from promptgrid.prompt import Message
 from promptgrid.store import Database, drafts, plans
-from promptgrid.ui.compose import try_once
+from promptgrid.ui.compose import tabs, try_once
 from tests.faults.disk import Disk
 from tests.faults.server import HostileServer
 from tests.ui import pages
-from tests.ui.pages import address, press, ran, shown
+from tests.ui.pages import address, press, ran, shown, value_field
 
 pytestmark = pytest.mark.usefixtures("library", "endpoint")
 
@@ -28,6 +28,30 @@ def opened(prompt: str = "") -> AppTest:
 
 def message(page: AppTest, index: int) -> Any:
     return page.text_area(key=f"compose_text_{page.session_state['compose_turns'][index]}")
+
+
+def close_tabs() -> None:
+    """Closes the tabs that are open: AppTest's never end."""
+    tabs._holders().clear()
+
+
+def draft_id(page: AppTest) -> str:
+    return str(page.session_state["compose_opened"].id)
+
+
+def set_aside(page: AppTest) -> str:
+    """What More calls the draft that was set aside last; it is offered there."""
+    assert [label for label in page.selectbox(key="compose_version").options if label.startswith("draft · ")]
+    name = page.session_state["compose_opened"].name
+    infos = drafts.prompt_drafts_of(Database(), name)
+    return next(f"draft {info.id}" for info in infos if info.kind == "aside")
+
+
+def draft_of(prompt: str) -> dict[str, Any]:
+    """What the newest draft of that prompt holds."""
+    stored = drafts.prompt_draft(Database(), drafts.prompt_drafts_of(Database(), prompt)[0].id)
+    assert stored is not None
+    return dict(stored[1])
 
 
 def tried(page: AppTest, model: str = "openai/ok") -> AppTest:
@@ -125,6 +149,7 @@ def test_what_was_typed_is_there_again_in_another_session_and_the_file_is_untouc
     message(page, 0).set_value("You label films.")
     page.number_input(key="compose_temperature").set_value(1.1)
     assert "unsaved changes" in shown(ran(page))
+    close_tabs()
     again = opened("sentiment")
     assert message(again, 0).value == "You label films."
     assert again.number_input(key="compose_temperature").value == 1.1
@@ -139,18 +164,19 @@ def test_typing_back_what_the_file_says_leaves_no_draft() -> None:
     ran(page)
     message(page, 0).set_value(text)
     assert "saved" in shown(ran(page))
-    assert drafts.draft(Database(), "prompt:sentiment") is None
+    assert drafts.drafted_prompts(Database()) == []
 
 
-def test_save_writes_the_file_keeps_the_version_and_drops_the_draft(library: Library) -> None:
+def test_save_writes_the_file_keeps_both_versions_and_drops_the_draft(library: Library) -> None:
     page = opened("sentiment")
+    before = library.load("sentiment")[0].version
     message(page, 0).set_value("You label films.")
     press(ran(page), "compose_save")
     prompt, _ = library.load("sentiment")
     assert prompt.messages[0] == Message("system", "You label films.")
     assert prompt.examples
-    assert [version for version, _ in plans.versions(Database(), "sentiment")] == [prompt.version]
-    assert drafts.draft(Database(), "prompt:sentiment") is None
+    assert {version for version, _ in plans.versions(Database(), "sentiment")} == {before, prompt.version}
+    assert drafts.drafted_prompts(Database()) == []
     assert f"saved just now · {prompt.version[:6]}" in shown(page)
 
 
@@ -170,7 +196,7 @@ def test_discarding_brings_back_what_is_in_the_file() -> None:
     message(page, 0).set_value("x")
     press(ran(page), "compose_revert")
     assert message(page, 0).value == before
-    assert drafts.draft(Database(), "prompt:sentiment") is None
+    assert drafts.drafted_prompts(Database()) == []
 
 
 def test_the_second_of_two_saves_is_told_and_loses_nothing(library: Library) -> None:
@@ -217,9 +243,9 @@ def test_a_new_prompt_is_a_draft_until_it_is_saved(library: Library) -> None:
     assert not library.path("films").exists()
     assert "films" in page.selectbox(key="compose_choice").options
     message(page, 1).set_value("Film: {{ film }}")
-    page.text_area(key="compose_value_text").set_value("ignored")
+    value_field(page, "text").set_value("ignored")
     ran(page)
-    page.text_area(key="compose_value_film").set_value("Metropolis")
+    value_field(page, "film").set_value("Metropolis")
     press(ran(page), "compose_save")
     prompt, _ = library.load("films")
     assert [(item.name, item.example) for item in prompt.inputs] == [("film", "Metropolis")]
@@ -248,6 +274,7 @@ def test_broken_jinja_is_named_with_its_line_and_nothing_is_sent_or_saved(
     press(page, "compose_save")
     assert hostile.calls("ok") == 0
     assert "{{ text }}" in library.load("sentiment")[0].messages[1].text
+    close_tabs()
     assert message(opened("sentiment"), 1).value == "first\n{{ text"
 
 
@@ -296,19 +323,17 @@ def test_a_new_variable_is_a_column_of_the_examples_and_rows_are_kept() -> None:
     rows = page.session_state["compose_rows"]
     assert [row["answer"] for row in rows] == ["mixed", "mixed", "negative"]
     assert list(page.dataframe[0].value.columns) == ["text", "place", "reasoning", "answer"]
-    draft = drafts.draft(Database(), "prompt:sentiment")
-    assert draft is not None
-    assert draft["fields"]["examples"] == rows
+    assert draft_of("sentiment")["fields"]["examples"] == rows
 
 
 def test_cases_are_stepped_through_and_their_end_is_their_beginning() -> None:
     page = opened("sentiment")
-    first = page.text_area(key="compose_value_text").value
+    first = value_field(page, "text").value
     press(page, "compose_back")
     assert "case 18 of 18" in shown(page)
     press(page, "compose_next_case")
-    assert page.text_area(key="compose_value_text").value == first
-    page.text_area(key="compose_value_text").set_value("my own")
+    assert value_field(page, "text").value == first
+    value_field(page, "text").set_value("my own")
     assert "expected" not in shown(ran(page))
 
 
@@ -316,15 +341,200 @@ def test_an_old_version_is_loaded_and_only_save_restores_it(library: Library) ->
     page = opened("sentiment")
     message(page, 0).set_value("first")
     press(ran(page), "compose_save")
+    old = library.load("sentiment")[0].version
     message(page, 0).set_value("second")
     press(ran(page), "compose_save")
-    old = plans.versions(Database(), "sentiment")[-1][0]
     page.selectbox(key="compose_version").set_value(old)
     press(ran(page), "compose_load")
     assert message(page, 0).value == "first"
     assert library.load("sentiment")[0].messages[0].text == "second"
     press(page, "compose_save")
     assert library.load("sentiment")[0].version == old
+
+
+def test_loading_a_version_over_unsaved_changes_is_undone_and_they_are_among_the_versions(library: Library) -> None:
+    page = opened("sentiment")
+    message(page, 0).set_value("first")
+    press(ran(page), "compose_save")
+    message(page, 0).set_value("not saved {{")  # no version of a prompt can hold this
+    ran(page)
+    version = library.load("sentiment")[0].version
+    page.selectbox(key="compose_version").set_value(version)
+    press(page, "compose_load")
+    assert message(page, 0).value == "first"
+    assert f"Loaded the version {version[:6]}." in shown(page)
+    assert set_aside(page)
+    press(page, "compose_undo")
+    assert message(page, 0).value == "not saved {{"
+    assert "unsaved changes" in shown(page)
+    assert draft_of("sentiment")["fields"]["messages"][0][1] == "not saved {{"
+    close_tabs()
+    assert message(opened("sentiment"), 0).value == "not saved {{"
+
+
+def test_discarded_changes_come_back_by_undo_or_from_the_versions(library: Library) -> None:
+    page = opened("sentiment")
+    message(page, 0).set_value("x")
+    press(ran(page), "compose_revert")
+    close_tabs()
+    assert "saved" in shown(opened("sentiment"))  # discarded is discarded: no tab opens it by itself
+    press(page, "compose_undo")
+    assert message(page, 0).value == "x"
+    press(page, "compose_revert")
+    page.selectbox(key="compose_version").set_value(set_aside(page))
+    press(page, "compose_load")
+    assert message(page, 0).value == "x"
+    assert "unsaved changes" in shown(page)
+
+
+def test_a_new_prompt_that_was_discarded_comes_back() -> None:
+    page = opened()
+    page.text_input(key="compose_new_name").set_value("films")
+    press(page, "FormSubmitter:compose_new_name_form-Create")
+    message(page, 1).set_value("Film: {{ film }}")
+    press(ran(page), "compose_revert")
+    assert address(page)["prompt"] == "sentiment"
+    assert "films" not in page.selectbox(key="compose_choice").options
+    assert "Discarded films." in shown(page)
+    press(page, "compose_undo")
+    assert address(page)["prompt"] == "films"
+    assert message(page, 1).value == "Film: {{ film }}"
+    assert "films" in page.selectbox(key="compose_choice").options
+
+
+def test_two_tabs_keep_a_draft_each_and_are_told(library: Library) -> None:
+    first, second = opened("sentiment"), opened("sentiment")
+    message(first, 0).set_value("first")
+    ran(first)
+    message(second, 0).set_value("second")
+    assert "is edited in another tab too" in shown(ran(second))
+    assert "is edited in another tab too" in shown(ran(first))
+    assert (message(first, 0).value, message(second, 0).value) == ("first", "second")
+    third = opened("sentiment")
+    assert "first" not in message(third, 0).value
+    (info,) = [one for one in drafts.prompt_drafts_of(Database(), "sentiment") if one.id != draft_id(second)]
+    press(third, f"compose_draft_{info.id}")
+    assert message(third, 0).value == "first"
+    message(third, 0).set_value("third")
+    ran(third)
+    message(first, 0).set_value("first again")
+    ran(first)
+    assert [len(drafts.prompt_drafts_of(Database(), "sentiment")), message(third, 0).value] == [3, "third"]
+
+
+def test_the_draft_of_a_closed_tab_is_found_and_taken_up_again() -> None:
+    first, second = opened("sentiment"), opened("sentiment")
+    message(first, 0).set_value("first")
+    ran(first)
+    message(second, 0).set_value("second")
+    ran(second)
+    close_tabs()
+    page = opened("sentiment")
+    assert message(page, 0).value == "second"
+    assert "Another draft of sentiment is kept" in shown(page)
+    press(page, f"compose_draft_{draft_id(first)}_aside")
+    assert "Another draft" not in shown(page)
+    page.selectbox(key="compose_version").set_value(f"draft {draft_id(first)}")
+    press(page, "compose_load")
+    assert message(page, 0).value == "first"
+    press(page, "compose_undo")
+    assert message(page, 0).value == "second"
+
+
+def test_a_draft_that_another_server_writes_too_becomes_two(library: Library) -> None:
+    page = opened("sentiment")
+    message(page, 0).set_value("mine")
+    ran(page)
+    seen = page.session_state["compose_opened"]
+    theirs = {**draft_of("sentiment"), "values": None}
+    drafts.keep_prompt_draft(Database(), seen.id, "sentiment", "draft", theirs, seen.updated)
+    message(page, 0).set_value("mine again")
+    ran(page)
+    infos = drafts.prompt_drafts_of(Database(), "sentiment")
+    stored = [drafts.prompt_draft(Database(), info.id) for info in infos]
+    assert {one[1]["fields"]["messages"][0][1] for one in stored if one} == {"mine", "mine again"}
+
+
+def test_typed_values_stay_over_a_refresh_and_a_page_switch_and_become_examples(library: Library) -> None:
+    page = opened("sentiment")
+    value_field(page, "text").set_value("my own text")
+    ran(page)
+    page.switch_page("pages/4_Library.py")
+    ran(page)
+    page.switch_page("pages/1_Compose.py")
+    assert value_field(ran(page), "text").value == "my own text"
+    assert "saved" in shown(page)  # values are no changes of the prompt
+    close_tabs()
+    again = opened("sentiment")
+    assert value_field(again, "text").value == "my own text"
+    press(again, "compose_save")
+    assert library.load("sentiment")[0].given_examples == {"text": "my own text"}
+    assert value_field(again, "text").value == "my own text"
+    press(again, "compose_next_case")
+    assert value_field(again, "text").value != "my own text"
+    press(again, "compose_values_undo")
+    assert value_field(again, "text").value == "my own text"
+
+
+def test_the_number_of_the_case_stays_and_its_values_are_no_examples(library: Library) -> None:
+    before = library.load("sentiment")[0].given_examples
+    page = opened("sentiment")
+    press(page, "compose_next_case")
+    third = value_field(press(page, "compose_next_case"), "text").value
+    close_tabs()
+    again = opened("sentiment")
+    assert "case 3 of 18" in shown(again)
+    assert value_field(again, "text").value == third
+    press(again, "compose_save")
+    assert library.load("sentiment")[0].given_examples == before
+
+
+def test_a_value_comes_back_with_its_variable() -> None:
+    page = opened("sentiment")
+    value_field(page, "text").set_value("my own text")
+    text = message(ran(page), 1).value
+    message(page, 1).set_value(text.replace("{{ text }}", "{{ tex }}"))
+    value_field(ran(page), "tex").set_value("other")
+    message(page, 1).set_value(text)
+    assert value_field(ran(page), "text").value == "my own text"
+
+
+def test_the_preview_after_a_switch_of_prompts_has_the_values_of_the_fields() -> None:
+    page = opened("sentiment")
+    page.selectbox(key="compose_choice").set_value("summarize")
+    ran(page)
+    assert value_field(page, "text").value
+    assert "No value for" not in shown(page)
+
+
+def test_names_that_are_not_ascii_have_fields_of_their_own() -> None:
+    page = opened("sentiment")
+    message(page, 1).set_value("{{ 客户 }} {{ 套餐 }} {{ 工单 }}")
+    ran(page)
+    for name in ("客户", "套餐", "工单"):
+        value_field(page, name).set_value(f"value of {name}")
+    ran(page)
+    keys = {str(value_field(page, name).key) for name in ("客户", "套餐", "工单")}
+    assert len(keys) == 3
+    assert all(key.isascii() and key.replace("_", "").isalnum() for key in keys)
+
+
+def test_a_switch_of_prompts_on_a_full_disk_loses_no_text(disk: Disk) -> None:
+    page = opened("sentiment")
+    disk.full = True
+    message(page, 0).set_value("You label films.")
+    page.selectbox(key="compose_choice").set_value("summarize")  # in the same rerun
+    ran(page)
+    assert address(page)["prompt"] == "summarize"
+    assert "on this screen only" in shown(page)
+    page.switch_page("pages/4_Library.py")
+    ran(page)
+    page.switch_page("pages/1_Compose.py")
+    page.query_params["prompt"] = "sentiment"
+    assert message(ran(page), 0).value == "You label films."
+    disk.full = False
+    ran(page)
+    assert draft_of("sentiment")["fields"]["messages"][0][1] == "You label films."
 
 
 def test_a_broken_file_is_listed_and_says_why(library: Library) -> None:
@@ -384,7 +594,7 @@ def test_a_full_disk_while_typing_is_said_and_the_text_stays_until_it_can_be_kep
     assert message(page, 0).value == "You label films."
     disk.full = False
     assert "unsaved changes" in shown(ran(page))
-    assert message(opened("sentiment"), 0).value == "You label films."
+    assert draft_of("sentiment")["fields"]["messages"][0][1] == "You label films."
     press(page, "compose_save")
     assert library.load("sentiment")[0].messages[0].text == "You label films."
 
@@ -402,7 +612,7 @@ def test_a_save_whose_version_finds_no_room_is_no_change_from_elsewhere(library:
     assert library.load("sentiment")[0].messages[0].text == "long " * 10_000
     disk.room = None
     assert "saved just now" in shown(ran(page))
-    assert drafts.draft(Database(), "prompt:sentiment") is None
+    assert drafts.drafted_prompts(Database()) == []
 
 
 def test_a_prompt_that_cannot_be_begun_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk: Disk) -> None:

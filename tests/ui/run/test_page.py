@@ -538,7 +538,7 @@ def test_single_braces_are_doubled_in_the_file_by_one_press_and_undone_by_anothe
 @pytest.mark.usefixtures("endpoint")
 def test_a_prompt_with_unsaved_changes_is_opened_instead(library: Library) -> None:
     page = in_single_braces(library)
-    drafts.keep_draft(Database(), "prompt:mine", {})
+    drafts.keep_prompt_draft(Database(), "a", "mine", "draft", {}, None)
     assert page.run().button(key="run_braces_mine").label == "Open the prompt"
 
 
