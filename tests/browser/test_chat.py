@@ -205,6 +205,69 @@ def test_a_refresh_in_mid_reply_loses_nothing_and_stop_keeps_what_has_come(
     expect(field).to_have_value("")  # what was sent does not come back as a draft
 
 
+def scrolled(page: Page) -> float:
+    return float(page.get_by_test_id("stMain").evaluate("element => element.scrollTop"))
+
+
+def grown(page: Page, more: int = 200) -> None:
+    """The reply that streams has grown by that many characters."""
+    reply = page.locator(".chat .running pre")
+    length = len(reply.inner_text()) + more
+    page.wait_for_function(
+        "([selector, length]) => [...document.querySelectorAll('*')].some(host => [...(host.shadowRoot ?? host)"
+        ".querySelectorAll(selector)].some(text => text.textContent.length > length))",
+        arg=[".chat .running pre", length],
+        timeout=60_000,
+    )
+
+
+def end_stands_above_the_field(page: Page) -> bool:
+    field = page.get_by_role("textbox", name="Next turn").bounding_box()
+    end = page.locator(".chat .running .foot").bounding_box()
+    return bool(field and end) and 0 < end["y"] + end["height"] <= field["y"]
+
+
+def test_chat_follows_the_reply_unless_the_reader_scrolled_up_and_stop_stays_in_view(
+    dashboard: Dashboard, page: Page, database: Database
+) -> None:
+    page.set_viewport_size({"width": 1400, "height": 620})
+    settings = chat.to_json(Settings((ChatVariant(1, "openai/slow-stream"),), room=9000))
+    opening = [("user", "one " * 300), ("assistant", "two " * 300)]
+    talk = conversations.create(database, "Long", settings, opening)  # type: ignore[arg-type]
+    page.goto(f"{dashboard.url}/Chat?chat={talk}")
+    send(page, "count")
+    stop, reply = page.get_by_role("button", name="Stop"), page.locator(".chat .running pre")
+    expect(reply).to_contain_text("one two", timeout=60_000)
+    place = stop.bounding_box()
+    grown(page, 200)
+    assert end_stands_above_the_field(page)
+
+    page.get_by_test_id("stMain").hover(position={"x": 300, "y": 200})
+    page.mouse.wheel(0, -300)
+    grown(page, 20)
+    before = scrolled(page)
+    grown(page, 150)  # two lines
+    assert scrolled(page) == before  # nothing moves under a reader's eyes
+    assert stop.bounding_box() == place
+
+    page.set_viewport_size({"width": 400, "height": 620})
+    expect(stop).to_be_in_viewport(ratio=1)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")
+    expect(stop).to_be_in_viewport(ratio=1)
+    page.locator(".chat .running .foot").scroll_into_view_if_needed()
+    page.mouse.wheel(0, 60)
+    grown(page, 60)
+    assert end_stands_above_the_field(page)  # whoever comes back to the end follows again
+
+    stop.click()
+    settled(page, 4)
+    end, field = turns(page).last.locator(".foot").bounding_box(), page.get_by_role("textbox").last.bounding_box()
+    assert end
+    assert field
+    assert end["y"] + end["height"] <= field["y"]  # the end of the stream moves nothing
+    assert turns(page).last.locator("pre").evaluate("text => text.scrollHeight <= text.clientHeight + 1")  # no bars
+
+
 def test_a_stream_ends_when_its_tab_is_closed_and_its_text_is_stored(
     dashboard: Dashboard, warm: BrowserContext, database: Database
 ) -> None:

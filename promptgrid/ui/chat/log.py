@@ -51,18 +51,20 @@ def draw_log(
 ) -> None:
     """Draws the turns `nodes`. `visibility` maps the id of a turn to (whether the turn reaches the model, its token
     count). When a button is pressed, calls `on_act` with a `message` as `actions.act` describes it. With `busy`, while
-    the model answers, there are no buttons."""
+    the model answers, the buttons are disabled: they keep their room, so that nothing moves."""
 
     def on_change() -> None:
         act = st.session_state[key].get("act")
         if isinstance(act, Mapping):
             on_act(act)
 
-    turns = [_turn(conversation, nodes, node, settings, visibility, busy) for node in nodes]
-    component("chat")(key=key, data={"turns": turns, "words": _WORDS}, on_act_change=on_change)
+    turns = [_turn(conversation, nodes, node, settings, visibility) for node in nodes]
+    component("chat")(key=key, data={"turns": turns, "words": _WORDS, "busy": busy}, on_act_change=on_change)
 
 
 def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
+    """Draws the replies in flight as the log will draw them: with buttons, which are disabled, so that nothing moves
+    when the replies have ended."""
     names = {variant.id: _name(variant) for variant in settings.variants}
     show_names = len(in_flight.live) > 1
     replies: list[dict[str, Any]] = [
@@ -73,16 +75,26 @@ def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
             "error": live.error,
             "state": "done" if live.done else "running",
             "facts": "" if live.done else f"{time.monotonic() - live.began:.0f} s …",
-            "acts": [],
+            "acts": _reply_acts(settings),
         }
         for live in in_flight.live.values()
     ]
-    turn = {"id": in_flight.slot, "role": "assistant", "mark": "", "tokens": "", "seen": True, "text": ""}
-    data = {
-        "turns": [{**turn, "at": 1, "of": 1, "acts": [], "calls": {}, "parts": [], "replies": replies}],
-        "words": _WORDS,
+    node = Node(in_flight.slot, None, "assistant", "history", "", False, {})
+    turn = {
+        "id": node.id,
+        "role": node.role,
+        "mark": "",
+        "tokens": "",
+        "seen": True,
+        "text": "",
+        "at": 1,
+        "of": 1,
+        "acts": _acts(node, True, len(settings.variants) > 1),
+        "calls": calls_by_action([node], node, settings),
+        "parts": [],
+        "replies": replies,
     }
-    component("chat")(key=key, data=data, on_act_change=lambda: None)
+    component("chat")(key=key, data={"turns": [turn], "words": _WORDS, "busy": True}, on_act_change=lambda: None)
 
 
 def _turn(
@@ -91,7 +103,6 @@ def _turn(
     node: Node,
     settings: Settings,
     visibility: Visibility,
-    busy: bool,
 ) -> dict[str, Any]:
     siblings = tree.beside(conversation, node)
     visible, size = visibility.get(node.id, (True, 0))
@@ -104,12 +115,12 @@ def _turn(
         "seen": visible,
         "text": node.text,
         "at": siblings.index(node.id) + 1,
-        "of": 1 if busy else len(siblings),
-        "acts": [] if busy else _acts(node, reply, len(settings.variants) > 1),
-        "calls": {} if busy else calls_by_action(nodes, node, settings),
+        "of": len(siblings),
+        "acts": _acts(node, reply, len(settings.variants) > 1),
+        "calls": calls_by_action(nodes, node, settings),
         "part": node.part,
         "parts": [] if node.role == "system" else _PARTS,
-        "replies": [_reply(node, variant, settings, busy) for variant in settings.variants] if reply else [],
+        "replies": [_reply(node, variant, settings) for variant in settings.variants] if reply else [],
     }
 
 
@@ -131,7 +142,7 @@ def calls_by_action(nodes: Sequence[Node], node: Node, settings: Settings) -> di
     return {name: many(count, "call") for name, count in counts.items() if count}
 
 
-def _reply(node: Node, variant: ChatVariant, settings: Settings, busy: bool) -> dict[str, Any]:
+def _reply(node: Node, variant: ChatVariant, settings: Settings) -> dict[str, Any]:
     reply = node.replies.get(variant.id)
     return {
         "variant": variant.id,
@@ -140,8 +151,12 @@ def _reply(node: Node, variant: ChatVariant, settings: Settings, busy: bool) -> 
         "state": reply.state if reply else "none",
         "error": reply.error if reply else "",
         "facts": _facts(reply) if reply else _unasked(node, variant),
-        "acts": [] if busy else ["edit"] if len(settings.variants) == 1 else ["edit", "again"],
+        "acts": _reply_acts(settings),
     }
+
+
+def _reply_acts(settings: Settings) -> list[str]:
+    return ["edit"] if len(settings.variants) == 1 else ["edit", "again"]
 
 
 def _unasked(node: Node, variant: ChatVariant) -> str:

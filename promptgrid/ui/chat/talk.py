@@ -54,7 +54,8 @@ def talk(
         st.fragment(_live, run_every=POLL_S if in_flight else None)(conversation.id, settings)
     if in_flight is None:
         _other_branches(conversation, nodes)
-    _composer(conversation, nodes, settings, in_flight)
+    with st.bottom:  # Stop stays in view, however long the reply grows
+        _composer(conversation, nodes, settings, in_flight)
     with place:
         _window(conversation, settled, variant, settings)
 

@@ -8,9 +8,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!log) logs.set(parentElement, (log = newLog(parentElement)));
   log.send = (act) => setTriggerValue("act", act);
   const drawn = JSON.stringify(data);
-  if (drawn !== log.drawn) draw(log, data);
+  if (drawn !== log.drawn) following(log, data, () => grow(log, data) || draw(log, data));
   log.drawn = drawn;
   return () => {
+    log.unwatch();
     log.root.remove();
     logs.delete(parentElement);
   };
@@ -19,7 +20,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function newLog(parent) {
   const root = element("ol", "pg chat");
   parent.append(root);
-  return { root, edited: null, area: null };
+  const log = { root, edited: null, area: null, follows: true };
+  log.unwatch = watchScroll(log);
+  return log;
 }
 
 function draw(log, data) {
@@ -27,12 +30,58 @@ function draw(log, data) {
   const { area } = log;
   const cursor = area && log.root.getRootNode().activeElement === area ? [area.selectionStart, area.selectionEnd] : null;
   log.data = data;
+  for (const save of log.edited?.box.querySelectorAll(".save, .save_branch") ?? []) save.disabled = data.busy;
   log.root.replaceChildren(...data.turns.map((turn) => drawTurn(log, turn)));
-  for (const text of log.root.querySelectorAll(".running pre")) text.scrollTop = text.scrollHeight;
   if (cursor && area.isConnected) {
     area.focus();
     area.setSelectionRange(...cursor);
   }
+}
+
+// Draws, and keeps the end of a reply that streams in view, unless the reader has scrolled up from it.
+function following(log, data, drawing) {
+  drawing();
+  const streams = data.turns.some((turn) => turn.replies.some((reply) => reply.state === "running"));
+  if (streams && log.follows) page().scrollTop += Math.max(0, below(log));
+}
+
+const NEAR = 40; // px: a reader who has come back so near to the end follows it again
+const page = () => document.querySelector('[data-testid="stMain"]');
+
+// Notes whether the reader wants to follow: scrolling up ends it, scrolling to the end begins it again. Text that
+// arrives never scrolls up.
+function watchScroll(log) {
+  let top = page().scrollTop;
+  const scrolled = () => {
+    if (page().scrollTop < top) log.follows = false;
+    if (below(log) <= NEAR) log.follows = true;
+    top = page().scrollTop;
+  };
+  page().addEventListener("scroll", scrolled, { passive: true });
+  return () => page()?.removeEventListener("scroll", scrolled);
+}
+
+// How far the log reaches below what the reader sees, which ends above the field for the next turn; in pixels.
+function below(log) {
+  const bar = document.querySelector('[data-testid="stBottom"]');
+  const edge = bar ? bar.getBoundingClientRect().top : document.documentElement.clientHeight;
+  return log.root.getBoundingClientRect().bottom + 8 - edge;
+}
+
+// Adds what has arrived to the texts on the screen, so that a selection in them stays. Returns false if more than the
+// texts and the facts has changed: then the log has to be drawn anew.
+function grow(log, data) {
+  const shape = (drawn) => JSON.stringify(drawn, (key, value) => (key === "text" || key === "facts" ? 0 : value));
+  if (!log.data || log.edited || shape(log.data) !== shape(data)) return false;
+  const texts = log.root.querySelectorAll(".running pre");
+  const replies = data.turns.flatMap((turn) => turn.replies);
+  if (texts.length !== replies.length || !replies.every((reply, i) => reply.text.startsWith(texts[i].textContent))) return false;
+  replies.forEach((reply, i) => {
+    texts[i].append(reply.text.slice(texts[i].textContent.length));
+    texts[i].closest(".reply").querySelector(".facts").textContent = reply.facts;
+  });
+  log.data = data;
+  return true;
 }
 
 function drawTurn(log, turn) {
@@ -103,7 +152,7 @@ function button(log, name, message, press, { disabled = false, calls = "" } = {}
   const node = element("button", name, calls ? `${label} · ${calls}` : label);
   node.type = "button";
   node.title = title;
-  node.disabled = disabled;
+  node.disabled = disabled || (log.data.busy && name !== "cancel");
   node.addEventListener("click", press ?? (() => log.send(message)));
   return node;
 }
@@ -119,6 +168,7 @@ function edit(log, turn, variant, text) {
     draw(log, log.data);
   };
   const send = (how) => {
+    if (log.data.busy) return; // the text stays in its field until the model has answered
     const changed = area.value;
     close();
     log.send({ act: "edit", id: turn.id, variant, text: changed, how });
