@@ -224,7 +224,7 @@ def grown(page: Page, more: int = 200) -> None:
 def end_stands_above_the_field(page: Page) -> bool:
     field = page.get_by_role("textbox", name="Next turn").bounding_box()
     end = page.locator(".chat .running .foot").bounding_box()
-    return bool(field and end) and 0 < end["y"] + end["height"] <= field["y"]
+    return field is not None and end is not None and 0 < end["y"] + end["height"] <= field["y"]
 
 
 def test_chat_follows_the_reply_unless_the_reader_scrolled_up_and_stop_stays_in_view(
