@@ -25,7 +25,8 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 @dataclass(frozen=True, slots=True)
 class Measure:
     """One figure that can be drawn as a curve: its `column` (a field of CurvePoint), the titles of its chart and its
-    axis, a sentence `about` it, the d3 `format` of its values, and whether it is a share from 0 to 1."""
+    axis, a sentence `about` it, the d3 `format` of its values, and whether it is a share from 0 to 1. `over` is the
+    field of CurvePoint with the number of cases that a point rests on."""
 
     column: str
     title: str
@@ -33,14 +34,29 @@ class Measure:
     about: str
     format: str
     share: bool = False
+    over: str = "cases"
 
 
 MEASURES: Sequence[Measure] = (
-    Measure("score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%", share=True),
     Measure(
-        "distinct", "Distinct answers", "answers per case", "Different answers among the samples of a case.", ".2f"
+        "score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%", True, "scored_cases"
     ),
-    Measure("entropy_bits", "Entropy", "bits", "How much the answers of a case vary; 0: always the same.", ".2f"),
+    Measure(
+        "distinct",
+        "Distinct answers",
+        "answers per case",
+        "Different answers among the samples of a case.",
+        ".2f",
+        over="varied_cases",
+    ),
+    Measure(
+        "entropy_bits",
+        "Entropy",
+        "bits",
+        "How much the answers of a case vary; 0: always the same.",
+        ".2f",
+        over="varied_cases",
+    ),
     Measure(
         "similarity",
         "Similarity",
@@ -48,6 +64,7 @@ MEASURES: Sequence[Measure] = (
         "How similar the texts of a case's samples are, by edit distance.",
         ".2f",
         share=True,
+        over="similarity_cases",
     ),
     Measure("characters", "Length", "characters", "Mean length of a reply.", ",.0f"),
 )
@@ -61,11 +78,10 @@ _Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the o
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Returns the data of a measure's chart: one row per point of a line where the measure is known. A row has the
-    fields `line`, the axis (by its name), the measure's column, `cases`, `samples`, and for the score its interval.
-    `lines` names the lines to include; empty: all."""
+    fields `line`, the axis (by its name), the measure's column, for the score its interval, the number of cases that
+    the point rests on (the field `measure.over`), `cases` and `samples`. `lines` names the lines to include; empty: all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
-    more += ["similarity_cases"] if measure.column == "similarity" else []
-    names = ["line", curve.axis, measure.column, *more, "cases", "samples"]
+    names = list(dict.fromkeys(["line", curve.axis, measure.column, *more, measure.over, "cases", "samples"]))
     return [
         {name: row[name] for name in names}
         for point, row in zip(curve.points, curve.rows, strict=True)
@@ -93,6 +109,7 @@ def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
         "cost_usd",
         "tokens",
         "pareto",
+        "scored_cases",
         "cases",
         "samples",
     ]
@@ -122,7 +139,7 @@ def curve_chart(
         alt.Tooltip("line:N"),
         alt.Tooltip(_field(curve)),
         alt.Tooltip(f"{measure.column}:Q", title=measure.title.lower(), format=measure.format),
-        alt.Tooltip("cases:Q"),
+        alt.Tooltip(f"{measure.over}:Q", title="cases"),
     ]
     layers: list[Any] = [
         base.mark_line(strokeWidth=2).encode(y=y),

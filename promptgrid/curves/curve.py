@@ -41,9 +41,11 @@ class CurvePoint:
     value           of the parameter; None: the model's default
     drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given
     cases, samples  number of cases with a reply, and the largest number of replies of a case
-    score           mean over cases of their score, 0 to 1, with its 95 % interval `score_low` to `score_high`
-    distinct, entropy_bits, similarity    means over the cases with two or more replies: number of distinct answers,
-                    their entropy, and the similarity of the texts, 0 to 1 (over `similarity_cases` cases)
+    score           mean over `scored_cases` cases of their score, 0 to 1, with its 95 % interval `score_low` to
+                    `score_high`
+    distinct, entropy_bits, similarity    means over the cases with two or more replies: number of distinct answers and
+                    their entropy (over `varied_cases` cases), and the similarity of the texts, 0 to 1 (over
+                    `similarity_cases` cases)
     characters      mean length of a reply
     cost_usd, tokens    cost of one answer: of one reply, or with self-consistency of all samples of a case, which make
                     one answer; None if any cost is unknown
@@ -63,8 +65,10 @@ class CurvePoint:
     score: float | None
     score_low: float | None
     score_high: float | None
+    scored_cases: int
     distinct: float | None
     entropy_bits: float | None
+    varied_cases: int
     similarity: float | None
     similarity_cases: int
     characters: float | None
@@ -209,8 +213,10 @@ def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[
         score=_mean(scores),
         score_low=interval.low if interval else None,
         score_high=interval.high if interval else None,
+        scored_cases=len(scores),
         distinct=_mean([len(counts) for counts in tallies]),
         entropy_bits=_mean([entropy for counts in tallies if (entropy := stats.entropy(counts)) is not None]),
+        varied_cases=len(tallies),
         similarity=_mean(alike),
         similarity_cases=len(alike),
         characters=_mean(mean_by(facts.chars[group.cells], group.case, group.cases)),

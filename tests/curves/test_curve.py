@@ -82,6 +82,25 @@ def test_a_point_has_the_figures_of_its_cases(database: Database) -> None:
     assert (warm.cases, warm.samples, warm.similarity_cases) == (4, 3, 4)
 
 
+def test_each_point_says_how_many_cases_it_rests_on(database: Database, endpoint: HostileServer) -> None:
+    """Of four cases two have an expected answer, and the replies to one of these cannot be read."""
+    endpoint.answer = lambda body: "no idea" if "case 0" in prompt_text(body) else "good"
+    rows = [{"text": f"case {i}", **({"expected": "good"} if i < 2 else {})} for i in range(4)]
+    run_id = a_run(database, api.plan(JUDGE, rows, doubts=False, models="openai/ok", temperatures=[0, 1], samples=2))
+    of_run = curve(database, run_id)
+    over = {
+        measure.column: [row[measure.over] for row in charts.rows_of(of_run, measure)] for measure in charts.MEASURES
+    }
+    assert over == {
+        "score": [1, 1],
+        "distinct": [3, 3],
+        "entropy_bits": [3, 3],
+        "similarity": [4, 4],
+        "characters": [4, 4],
+    }
+    assert [row["scored_cases"] for row in charts.cost_rows(of_run)] == [1, 1]
+
+
 def test_the_band_is_the_interval_over_cases(database: Database) -> None:
     cold = curve(database, ran(database)).points[0]
     interval = stats.wilson(4, 4)
@@ -249,7 +268,7 @@ def test_labels_that_would_overlap_are_not_drawn() -> None:
     point = CurvePoint(
         line="a", prompt="a", prompt_version="1", technique="zero-shot", model="m", value=0, drawn=True, note="",
         cases=3, samples=1, score=0.5, score_low=0.4, score_high=0.6, distinct=None, entropy_bits=None,
-        similarity=None, similarity_cases=0, characters=1.0, cost_usd=None, tokens=100.0,
+        similarity=None, similarity_cases=0, scored_cases=0, varied_cases=0, characters=1.0, cost_usd=None, tokens=100.0,
     )  # fmt: skip
     close = [replace(point, value=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
     chart = charts.cost_chart(Curve(close, (), "tokens"))

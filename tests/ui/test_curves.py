@@ -70,6 +70,7 @@ def test_the_data_are_those_of_the_chart(database: Database) -> None:
     data = curves.as_csv(charts.rows_of(curve, charts.MEASURES[0]))
     rows = list(csv.DictReader(io.StringIO(data.decode())))
     assert [(row["temperature"], row["score"]) for row in rows] == [("0.0", "1.0"), ("1.0", "0.0")]
+    assert all(row["scored_cases"] == row["cases"] for row in rows)
     assert all(float(row["score_low"]) < float(row["score_high"]) for row in rows)
 
 
