@@ -81,6 +81,11 @@ class PooledCell:
         return self.metrics.get("score")
 
     @property
+    def is_unread(self) -> bool:
+        """Whether the replies of this one case were read, and none had an answer."""
+        return self.answered > 0 and self.cases == 1 and self.answer is None
+
+    @property
     def agreement(self) -> float | None:
         """The share of the replies that gave the voted answer; None with fewer than two replies."""
         return self.metrics.get("agreement")

@@ -98,10 +98,24 @@ def summary(database: Database, run_id: str, part: str = "") -> list[VariantSumm
 
 def run_remarks(database: Database, run_id: str, part: str = "") -> list[str]:
     """Returns a sentence for each model of the run that seems to ignore the temperature, because its replies are too
-    much alike; and one if cases (those of `part`, if given) are counted only once, being copies of others."""
+    much alike; one if cases (those of `part`, if given) are counted only once, being copies of others; and one if
+    pass@k stands below a score."""
     sentences = ((ref, suspicion(counts)) for ref, counts in alike(database, run_id).items())
-    copies = copies_sentence(part_facts(database, run_id, part).firsts)
-    return [*(f"{ref}: {sentence}" for ref, sentence in sentences if sentence), *([copies] if copies else [])]
+    facts = part_facts(database, run_id, part)
+    notes = (copies_sentence(facts.firsts), low_pass_sentence(summarise(facts, View())))
+    return [*(f"{ref}: {sentence}" for ref, sentence in sentences if sentence), *filter(None, notes)]
+
+
+def low_pass_sentence(summaries: Sequence[VariantSummary]) -> str:
+    """Returns why pass@k, the chance that one of several replies is right, can stand below the score of one; "" if it
+    does nowhere."""
+    for one in summaries:
+        if one.pass_at_k is not None and one.score is not None and one.pass_at_k < one.score - 1e-9:
+            return (
+                f"pass@{one.k} stands below the score of {one.label}: it counts a reply only if it scores 1, where the"
+                f" score counts parts too, and leaves out cases with fewer than {one.k} scored replies."
+            )
+    return ""
 
 
 def count_differences(database: Database, run_id: str) -> list[str]:

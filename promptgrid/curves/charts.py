@@ -79,7 +79,8 @@ _Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the o
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Returns the data of a measure's chart: one row per point of a line where the measure is known. A row has the
     fields `line`, the axis (by its name), the measure's column, for the score its interval, the number of cases that
-    the point rests on (the field `measure.over`), `cases` and `samples`. `lines` names the lines to include; empty: all."""
+    the point rests on (the field `measure.over`), `cases` and `samples`. `lines` names the lines to include; empty:
+    all."""
     more = ["score_low", "score_high"] if measure.column == "score" else []
     names = list(dict.fromkeys(["line", curve.axis, measure.column, *more, measure.over, "cases", "samples"]))
     return [

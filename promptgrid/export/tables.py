@@ -112,9 +112,12 @@ def tally_words(entry: PooledCell) -> str:
 
 
 def verdict(entry: PooledCell) -> str:
-    """Returns the score in a word: `right` for 1, `wrong` for 0, a percentage in between, "" if nothing was scored."""
+    """Returns the score in a word: `right` for 1 (`checks passed` if no answer was read), `wrong` for 0, a percentage
+    in between, "" if nothing was scored."""
     if entry.score is None:
         return ""
+    if entry.score == 1 and entry.is_unread:
+        return "checks passed"
     return "right" if entry.score == 1 else "wrong" if entry.score == 0 else percent(entry.score)
 
 

@@ -268,7 +268,8 @@ def test_labels_that_would_overlap_are_not_drawn() -> None:
     point = CurvePoint(
         line="a", prompt="a", prompt_version="1", technique="zero-shot", model="m", value=0, drawn=True, note="",
         cases=3, samples=1, score=0.5, score_low=0.4, score_high=0.6, distinct=None, entropy_bits=None,
-        similarity=None, similarity_cases=0, scored_cases=0, varied_cases=0, characters=1.0, cost_usd=None, tokens=100.0,
+        similarity=None, similarity_cases=0, scored_cases=0, varied_cases=0, characters=1.0, cost_usd=None,
+        tokens=100.0,
     )  # fmt: skip
     close = [replace(point, value=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
     chart = charts.cost_chart(Curve(close, (), "tokens"))

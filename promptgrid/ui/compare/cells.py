@@ -107,10 +107,12 @@ def _cell(entry: PooledCell | None) -> MatrixCell:
 
 def state_of(entry: PooledCell) -> CellState:
     """Returns the state that colours the edge of the cell. The score decides it for an answered cell: right, wrong or
-    partly, or plain without a score. The status decides it for any other cell."""
+    partly, or plain without a score. If no answer was read, passed checks make it partly right: the check of the answer
+    has no score. The status decides the state of any other cell."""
     if not entry.answered:
         return STATES[entry.status]
-    return score_state(entry.score)
+    state = score_state(entry.score)
+    return "partly" if state == "right" and entry.is_unread else state
 
 
 def score_state(score: float | None) -> CellState:

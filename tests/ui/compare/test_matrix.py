@@ -5,6 +5,12 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from promptgrid.compare import View, comparison_rows, facts, page
+from promptgrid.export.tables import verdict
+from promptgrid.store import Database
+from promptgrid.ui.compare.cells import state_of
+from tests.stored import Cell, store_run
+
 
 def matrix_page() -> None:
     import streamlit as st
@@ -36,3 +42,12 @@ def test_matrix_returns_what_was_chosen_if_it_is_shown(state: list[str], expecte
     app = AppTest.from_function(matrix_page, default_timeout=60)
     app.session_state["m"] = {"selected": state}
     assert picked(app.run()) == f"picked {expected}"
+
+
+def test_passed_checks_of_a_reply_without_a_readable_answer_are_not_called_right(database: Database) -> None:
+    """The check of the answer has no score there; only those of the case have one."""
+    run_id = store_run(database, [Cell("1", answer=None, score=1.0), Cell("2", answer="a", score=1.0)])
+    rows = page(database, comparison_rows(database, facts(database, run_id), View()), 0, 9)
+    unread, read = (next(iter(row.entries.values())) for row in rows)
+    assert (state_of(unread), verdict(unread)) == ("partly", "checks passed")
+    assert (state_of(read), verdict(read)) == ("right", "right")
