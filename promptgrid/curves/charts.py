@@ -38,36 +38,17 @@ class Measure:
 
 
 MEASURES: Sequence[Measure] = (
-    Measure(
-        "score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%", True, "scored_cases"
-    ),
-    Measure(
-        "distinct",
-        "Distinct answers",
-        "answers per case",
-        "Different answers among the samples of a case.",
-        ".2f",
-        over="varied_cases",
-    ),
-    Measure(
-        "entropy_bits",
-        "Entropy",
-        "bits",
-        "How much the answers of a case vary; 0: always the same.",
-        ".2f",
-        over="varied_cases",
-    ),
-    Measure(
-        "similarity",
-        "Similarity",
-        "1 = the same text",
-        "How similar the texts of a case's samples are, by edit distance.",
-        ".2f",
-        share=True,
-        over="similarity_cases",
-    ),
+    Measure("score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%",
+            share=True, over="scored_cases"),
+    Measure("distinct", "Distinct answers", "answers per case", "Different answers among the samples of a case.", ".2f",
+            over="varied_cases"),
+    Measure("entropy_bits", "Entropy", "bits", "How much the answers of a case vary; 0: always the same.", ".2f",
+            over="varied_cases"),
+    Measure("similarity", "Similarity", "1 = the same text",
+            "How similar the texts of a case's samples are, by edit distance.", ".2f",
+            share=True, over="similarity_cases"),
     Measure("characters", "Length", "characters", "Mean length of a reply.", ",.0f"),
-)
+)  # fmt: skip
 _PRICES: Mapping[str, tuple[str, float, str]] = {
     "cost_usd": ("US$ per 1,000 answers", 1000.0, ",.4f"),
     "tokens": ("tokens per answer", 1.0, ",.0f"),
@@ -101,19 +82,8 @@ def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Returns the data of the cost chart: one row per variant with a score and a known cost, even if it is not drawn as
     a point of a line. A row has the line, the axis value, score, costs and `pareto` of a CurvePoint. `lines` names the
     lines to include; empty: all."""
-    names = [
-        "line",
-        curve.axis,
-        "score",
-        "score_low",
-        "score_high",
-        "cost_usd",
-        "tokens",
-        "pareto",
-        "scored_cases",
-        "cases",
-        "samples",
-    ]
+    figures = ("score", "score_low", "score_high", "cost_usd", "tokens", "pareto", "scored_cases", "cases", "samples")
+    names = ["line", curve.axis, *figures]
     return [
         {name: row[name] for name in names}
         for point, row in zip(curve.points, curve.rows, strict=True)

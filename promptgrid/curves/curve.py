@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 READ = 4_000  # texts of a run read for the similarity
 PAIRS = 30  # pairs of texts compared per case
-_SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,9 @@ class CurvePoint:
     value           of the parameter; None: the model's default
     drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given
     cases, samples  number of cases with a reply, and the largest number of replies of a case
-    score           mean over `scored_cases` cases of their score, 0 to 1, with its 95 % interval `score_low` to
-                    `score_high`
-    distinct, entropy_bits, similarity    means over the cases with two or more replies: number of distinct answers and
-                    their entropy (over `varied_cases` cases), and the similarity of the texts, 0 to 1 (over
-                    `similarity_cases` cases)
+    score           mean score of `scored_cases` cases, 0 to 1, with its 95 % interval `score_low` to `score_high`
+    distinct, entropy_bits, similarity    means over cases with two or more replies: number of distinct answers and
+                    their entropy (of `varied_cases`), similarity of the texts, 0 to 1 (of `similarity_cases`)
     characters      mean length of a reply
     cost_usd, tokens    cost of one answer: of one reply, or with self-consistency of all samples of a case, which make
                     one answer; None if any cost is unknown
@@ -124,8 +121,7 @@ def curve(database: Database, run_id: str, axis: Axis = "temperature", part: str
     only from those to the cases of that part. Raises StoreError when the run no longer exists."""
     facts = compare.part_facts(database, run_id, part)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
-    texts = _texts(database, facts, groups)
-    names = _names(facts.variants, axis)
+    texts, names = _texts(database, facts, groups), _names(facts.variants, axis)
     points = [_point(facts, axis, group, names[group.variant], texts) for group in groups]
     costs = [point.cost_usd for point in points if point.cases]
     price = "cost_usd" if any(costs) and None not in costs else "tokens"
@@ -192,8 +188,8 @@ def _split(values: NDArray[Any], counts: Longs) -> list[list[Any]]:
 
 def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[int, str]) -> CurvePoint:
     variant = facts.variants[group.variant]
-    scores = facts.entry_scores(group.cells, group.case, group.cases, facts.score)
-    scores = scores[~np.isnan(scores)]
+    of_cases = facts.entry_scores(group.cells, group.case, group.cases, facts.score)
+    scores = of_cases[~np.isnan(of_cases)]
     interval = stats.mean_interval(scores)
     tallies = _tallies(facts, group)
     alike = [s for case in group.by_case(facts.position) if (s := _similarity(case, texts)) is not None]
@@ -237,7 +233,7 @@ def _tallies(facts: Facts, group: _Replies) -> list[list[int]]:
 def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
     """Returns the mean similarity, 0 to 1, of the replies at these positions; None if `texts` lacks one of them."""
     case_texts = [texts[position] for position in case if position in texts]
-    return stats.mean_similarity(case_texts, seed=_SEED, most=PAIRS) if len(case_texts) == len(case) else None
+    return stats.mean_similarity(case_texts, seed=0, most=PAIRS) if len(case_texts) == len(case) else None
 
 
 def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
@@ -252,7 +248,7 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
     """Returns texts of replies by position. Cases with several replies are drawn at random (with a fixed seed), and all
     replies of a drawn case are read: about READ in all, an equal share for each variant."""
     positions: list[int] = []
-    draw = random.Random(_SEED)
+    draw = random.Random(0)
     for group in groups:
         several = [case for case in group.by_case(facts.position) if len(case) > 1]
         draw.shuffle(several)
@@ -262,8 +258,8 @@ def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict
             if room < 0 and positions:
                 break
             positions += case
-    texts = cell_texts(database, facts.run_id, positions, COMPARED)
-    return {position: text.output for position, text in texts.items() if text.output is not None}
+    texts = cell_texts(database, facts.run_id, positions, COMPARED).items()
+    return {position: text.output for position, text in texts if text.output is not None}
 
 
 def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) -> str:
@@ -271,7 +267,7 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
     of its cells whose status is `refused`; `sent` is the result of Facts.was_sent."""
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
-        return "refused by the model" if refused.all() else "refused by the model in some cells"
+        return "refused by the model" + " in some cells" * (not refused.all())
     if facts.variants[variant].values[axis] is None:
         return note or "it is not known which one the model took"
     return "" if sent else note or "not sent"
@@ -294,12 +290,10 @@ def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]
     cost (field `price`), and better in one of them."""
     priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
     for point in points:
-        cost, score = getattr(point, price), point.score
-        if cost is None or score is None:
-            yield point
-            continue
-        beaten = any(p <= cost and s >= score and (p < cost or s > score) for p, s in priced)
-        yield replace(point, pareto=not beaten)
+        cost, score = getattr(point, price), point.score or 0.0
+        known = None not in (cost, point.score)
+        beaten = known and any(p <= cost and s >= score and (p < cost or s > score) for p, s in priced)
+        yield replace(point, pareto=known and not beaten)
 
 
 def _mean(values: Sequence[float] | Floats) -> float | None:
