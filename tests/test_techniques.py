@@ -4,9 +4,14 @@ from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.prompt import Example, Message, Prompt
 from promptgrid.techniques import (
     TECHNIQUES,
+    Progress,
+    StepReply,
     answer_marker,
     build_turns,
+    known_technique,
+    progress,
     select_examples,
+    split_techniques,
     unavailable,
 )  # fmt: skip
 
@@ -125,3 +130,67 @@ def test_turns_tell_their_part_of_the_context(prompt: Prompt) -> None:
     assert [(t.part, t.example) for t in turns] == [
         ("system", 0), ("examples", 1), ("examples", 1), ("examples", 2), ("examples", 2), ("question", 0),
     ]  # fmt: skip
+
+
+def test_a_technique_carries_its_options_in_its_name() -> None:
+    assert known_technique("self-refine:rounds=2") == "self-refine"
+    assert known_technique("self-refine:rounds=3") == "self-refine:rounds=3"
+    assert split_techniques("zero-shot, self-refine:rounds=3,few-shot") == [
+        "zero-shot", "self-refine:rounds=3", "few-shot",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("self-refin", "self-refine"),
+        ("self-refine:round=3", "rounds"),
+        ("self-refine:rounds=0", "from 1 to 10"),
+        ("self-refine:rounds=٣", "from 1 to 10"),
+        ("zero-shot:rounds=1", "no options"),
+    ],
+)
+def test_a_wrong_technique_or_option_is_refused_with_what_to_write(text: str, hint: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        known_technique(text)
+    assert hint in str(caught.value)
+
+
+def replies(progress: Progress, *texts: str) -> None:
+    progress.answer([StepReply(call, text) for call, text in zip(progress.calls, texts, strict=True)])
+
+
+def test_self_refine_asks_for_a_critique_and_writes_the_reply_again(prompt: Prompt) -> None:
+    steps = progress(prompt, {"sum": "3 + 4"}, "self-refine:rounds=1")
+    assert [call.ask.step for call in steps.calls] == ["draft"]
+    replies(steps, "Answer: 8")
+    (critique,) = steps.calls
+    assert [turn.message.text for turn in critique.ask.turns][-2:-1] == ["Answer: 8"]
+    replies(steps, "3 + 4 is not 8.")
+    (refine,) = steps.calls
+    assert "3 + 4 is not 8." in refine.ask.turns[-1].message.text
+    replies(steps, "Answer: 7")
+    assert steps.done is not None
+    assert steps.done.reply.text == "Answer: 7"
+    assert steps.done.reply.call.number == 2
+
+
+def test_self_refine_ends_at_the_stop_word(prompt: Prompt) -> None:
+    steps = progress(prompt, {"sum": "3 + 4"}, "self-refine")
+    replies(steps, "Answer: 7")
+    replies(steps, "It is correct.")
+    assert steps.done is not None
+    assert steps.done.reply.text == "Answer: 7"
+
+
+def test_a_reply_is_never_read_as_a_template(prompt: Prompt) -> None:
+    steps = progress(prompt, {"sum": "3 + 4"}, "self-refine")
+    replies(steps, "{{ sum }} {% endraw %}")
+    assert steps.calls[0].ask.turns[-2].message.text == "{{ sum }} {% endraw %}"
+
+
+def test_a_technique_never_asks_for_more_calls_than_it_declares(prompt: Prompt) -> None:
+    steps = progress(prompt, {"sum": "3 + 4"}, "self-refine")
+    steps.most = 1
+    with pytest.raises(PlanError, match="more than the 1 calls"):
+        replies(steps, "Answer: 8")

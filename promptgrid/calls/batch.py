@@ -16,6 +16,8 @@ from promptgrid.grid import Plan, Point
 from promptgrid.models import ModelFacts
 from promptgrid.prompt.parameters import Parameters
 from promptgrid.store.commits import CellResult
+from promptgrid.store.database import Row
+from promptgrid.store.steps import StepRecord
 from promptgrid.tokens import tools_of
 
 
@@ -99,6 +101,16 @@ class Batch:
             read_and_score(plan, point, position, reply.text, reply.reasoning, attempts)
             for position, reply in zip(positions, replies, strict=False)
         ]
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The positions of the cells that fail if the call fails."""
+        return self.positions
+
+    def steps(self, replies: Sequence[Reply], rows: Sequence[Row]) -> Sequence[StepRecord]:
+        """Returns records of these replies, stored as `rows`, as calls of a cell that makes several; empty here, where
+        each cell has one call."""
+        return ()
 
     def rest(self, answered: int, attempts: int) -> list[Batch]:
         """Returns the samples that are still to be sent, all but the first `answered`, as a list of one batch; an empty

@@ -192,11 +192,12 @@ class Call(Generic[P]):
         `too_long` if the prompt is too long, else `failed`."""
         if self.started:
             self.context.journal.write(self._failure(error, None))
-        status = {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
         text, attempts = error_text(error), self.attempts - self.logged
         outcomes = [
-            CellOutcome(CellResult(position, status, error=text, error_kind=error.kind, attempts=attempts))
-            for position in self.payload.positions
+            CellOutcome(
+                CellResult(position, failed_status(error), error=text, error_kind=error.kind, attempts=attempts)
+            )
+            for position in self.payload.ends
         ]
         if outcomes:
             self.context.journal.write(JournalEntry(outcomes=lambda: outcomes))
@@ -217,7 +218,8 @@ class Call(Generic[P]):
             return [CellOutcome(result, reply=row) for result, row in zip(results, rows, strict=True)]
 
         unreported = self._unreported(replies, costs)
-        entry = JournalEntry(outcomes if score_all else None, rows, unreported, self.reservation)
+        steps = self.payload.steps(replies, rows)
+        entry = JournalEntry(outcomes if score_all else None, rows, steps, unreported, self.reservation)
         self.context.journal.write(entry)
         return rest
 
@@ -248,6 +250,11 @@ class Call(Generic[P]):
         worst, problem = Cost(most.usd, tokens, 0), replies[0].usage_problem
         why = f"{IMPLAUSIBLE.format(problem)} {COUNTED}" if problem else NOT_REPORTED
         return [Attempt(self._positions[0], self.attempts, self.started, ms, UNREPORTED, why, None, worst)]
+
+
+def failed_status(error: EndpointError) -> str:
+    """Returns the status of a cell that failed by this error."""
+    return {"refused_parameter": "refused", "too_long": "too_long"}.get(error.kind, "failed")
 
 
 def error_text(error: EndpointError) -> str:

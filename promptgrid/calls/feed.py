@@ -17,11 +17,31 @@ from promptgrid.grid import Decided, Plan, Point
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import CellName, CellOutcome
 from promptgrid.store.stored_replies import StoredReply, stored_replies
+from promptgrid.techniques import most_calls
 
 _CELLS = 400  # cells per chunk
 
 SampleName = tuple[str, int]
 """The key of a point and the number of a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedCell:
+    """One pending cell of a technique that makes several calls; `point` has its first call."""
+
+    plan: Plan
+    point: Point
+    sample: int
+    position: int
+
+    @property
+    def names(self) -> list[SampleName]:
+        """The (key, sample number) of the cell's first call."""
+        return [(self.point.key, self.sample)]
+
+
+Payload = Batch | SteppedCell
+"""What a run sends next: a call for some cells, or a cell that makes several calls."""
 
 PendingCells = tuple[Point, list[tuple[int, int]]]
 """A point and its pending cells, as (sample, position)."""
@@ -83,22 +103,26 @@ class Feed:
         self.in_flight -= released
         self.claimed -= released  # a later release must not drop the claims of another run
 
-    def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Batch]]:
+    def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Payload]]:
         """Looks for stored replies to claimed cells. Returns (results of the cells that have one, batches to send for
         the others). The cells must be claimed before, so that a reply that another run stores in the meantime is found.
+        A cell that makes several calls is not looked up here, but call by call.
         """
         keys = list({point.key for point, _ in claimed})
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
         reused: list[CellOutcome] = []
-        batches: list[Batch] = []
+        batches: list[Payload] = []
         for point, cells in claimed:
+            if most_calls(point.technique) > 1:
+                batches += [SteppedCell(self.plan, point, sample, position) for sample, position in cells]
+                continue
             replies = {sample: stored.get((point.key, sample)) for sample, _ in cells}
             reused += [self._outcome(point, at, reply) for sample, at in cells if (reply := replies[sample])]
             unanswered = [cell for cell in cells if replies[cell[0]] is None]
             batches += to_batches(self.plan, point, unanswered, self.endpoint.max_n)
         return reused, batches
 
-    def release_reused(self, claimed: Sequence[PendingCells], batches: Sequence[Batch]) -> None:
+    def release_reused(self, claimed: Sequence[PendingCells], batches: Sequence[Payload]) -> None:
         """Releases those claimed cells for which `look_up` has found a stored reply: all that are in none of its
         batches."""
         names = {(point.key, sample) for point, cells in claimed for sample, _ in cells}

@@ -21,6 +21,7 @@ from promptgrid.store import Database, commits
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.commits import CellOutcome, Group
 from promptgrid.store.database import Row
+from promptgrid.store.steps import StepRecord
 
 _GROUP_S = 0.05
 _RESERVE_S = 0.005  # shorter, since a call waits for its reservation
@@ -37,6 +38,7 @@ class JournalEntry:
 
     outcomes   returns how cells ended; called in the writing thread, since reading and scoring a reply can take long
     replies    the new replies of these outcomes; without `outcomes`, no cell shows them
+    steps      calls of cells whose technique makes several; their new replies are among `replies`
     settled    id of the reservation of cost that this entry ends; None: there is none
     retried    number of failed attempts that are made again
     committed  called in the event loop's thread once this entry and all earlier ones are on disk
@@ -44,6 +46,7 @@ class JournalEntry:
 
     outcomes: Callable[[], Sequence[CellOutcome]] | None = None
     replies: Sequence[Row] = ()
+    steps: Sequence[StepRecord] = ()
     attempts: Sequence[Attempt] = ()
     settled: int | None = None
     retried: int = 0
@@ -168,6 +171,7 @@ class Journal:
         group = Group(
             outcomes=outcomes,
             replies=[row for entry in entries if entry.outcomes is None for row in entry.replies],
+            steps=[step for entry in entries for step in entry.steps],
             attempts=[attempt for entry in entries for attempt in entry.attempts],
             settled=[entry.settled for entry in entries if entry.settled is not None],
             retried=sum(entry.retried for entry in entries),

@@ -10,8 +10,21 @@ from typing import Any
 from promptgrid.budget import BudgetReached, Cost, Wall
 from promptgrid.calls.journal import Journal
 from promptgrid.connections import model_facts
+from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Plan
 from promptgrid.models import ModelFacts
+
+
+def most_in_flight(plan: Plan, endpoint: Endpoint) -> int:
+    """Returns how many calls of the plan to the endpoint may be in flight: the plan's limit, or else the endpoint's
+    own. It is 1 if the endpoint's limit is 1, or if the plan expects repeatable replies (a seed, or temperature 0) and
+    parallel calls would change them."""
+    own: tuple[Any, ...] = tuple(prompt.parameters.temperature for prompt in plan.prompts)
+    temperatures = plan.axes.get("temperature") or own
+    repeats = plan.parameters.seed is not None or 0 in temperatures
+    if endpoint.concurrency == 1 or (repeats and not endpoint.parallel_repeats):
+        return 1
+    return plan.concurrency or endpoint.concurrency
 
 
 @dataclass

@@ -15,6 +15,8 @@ from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError
 from promptgrid.models import ModelFacts
 from promptgrid.store.commits import CellResult
+from promptgrid.store.database import Row
+from promptgrid.store.steps import StepRecord
 
 KIND = "embedding"
 TEXTS_A_CALL = 64
@@ -34,6 +36,7 @@ class TextBatch:
     texts: tuple[str, ...]
     attempts: int = 0
     positions: tuple[int, ...] = ()
+    ends: tuple[int, ...] = ()
     parameters: None = None
     honoured: str = "{}"
 
@@ -60,6 +63,10 @@ class TextBatch:
     def reader(self, replies: Sequence[Reply], attempts: int) -> Callable[[], list[CellResult]] | None:
         """Returns None: no cell shows a vector."""
         return None
+
+    def steps(self, replies: Sequence[Reply], rows: Sequence[Row]) -> Sequence[StepRecord]:
+        """Returns nothing: a vector is no call of a cell."""
+        return ()
 
     def rest(self, answered: int, attempts: int) -> list[TextBatch]:
         texts = self.texts[answered:]

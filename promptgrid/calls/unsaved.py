@@ -20,7 +20,7 @@ from typing import Any
 from promptgrid import files, paths
 from promptgrid.store import Database, commits
 from promptgrid.store.database import Row
-from promptgrid.store.stored_replies import stored_replies
+from promptgrid.store.stored_replies import is_reply_row, stored_replies
 
 _FOLDER = "unsaved"
 _JUDGED = "judged"
@@ -144,7 +144,7 @@ def _entry(line: bytes) -> dict[str, Any] | None:
     try:
         entry: dict[str, Any] = json.loads(line)
         settled = entry["settled"]
-        whole = all(commits.is_reply_row(row) for row in entry["rows"]) and (settled is None or type(settled) is int)
+        whole = all(is_reply_row(row) for row in entry["rows"]) and (settled is None or type(settled) is int)
     except (ValueError, TypeError, LookupError):
         return None
     return entry if whole else None

@@ -9,9 +9,12 @@ from typing import Any, TypeVar
 
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.models import ModelFacts, cost_of
+from promptgrid.techniques import most_calls
 from promptgrid.tokens import Count
 
 _SCORED_TOGETHER = 200  # number of replies scored together; the last embedding call for them may not be full
+
+_STEP_WORDING = 200  # tokens that a step adds to the prompt beside earlier replies
 
 _Number = TypeVar("_Number", int, float)
 
@@ -70,6 +73,8 @@ def estimate_point(
     notes = (note,) if note else ()
     if not planned.fits:
         return Estimate(too_long=samples, notes=notes)
+    if most_calls(planned.point.technique) > 1:
+        return _estimate_steps(planned, facts, samples, notes)
     if repeated:
         return Estimate(shared=samples, notes=notes)
     missing = [sample for sample in range(samples) if sample not in stored]
@@ -89,6 +94,28 @@ def estimate_point(
         reason=planned.count.reason,
         cost_floor=_times(calls, cost_of(facts, tokens).usd),
         cost_ceiling=_ceiling(facts, tokens, room, calls, cells),
+        notes=notes,
+    )
+
+
+def _estimate_steps(planned: PlannedPoint, facts: ModelFacts, samples: int, notes: tuple[str, ...]) -> Estimate:
+    """Returns the estimate of a technique that makes several calls. The lowest cost is that of the first prompt alone;
+    the highest has every call that the technique may make, each with all earlier replies at their greatest length."""
+    most, tokens = most_calls(planned.point.technique), planned.count.tokens
+    room = planned.point.request.parameters.max_tokens or facts.max_output
+    whole = None
+    if room is not None:
+        earlier = (room + _STEP_WORDING) * most * (most - 1) // 2
+        whole = cost_of(facts, most * tokens + earlier, most * room).usd
+    return Estimate(
+        calls=samples * most,
+        asked=samples,
+        prompt_tokens=samples * most * tokens,
+        completion_ceiling=_times(samples * most, room),
+        exact=False,
+        reason="later steps hold earlier replies, and a technique may end early",
+        cost_floor=_times(samples, cost_of(facts, tokens).usd),
+        cost_ceiling=_times(samples, whole),
         notes=notes,
     )
 

@@ -172,7 +172,7 @@ def points(
                     sent = variant.sent.parameters
                     plain = Request(model, messages, prompt.api, parameters, variant.token_parameter)
                     request = plain if sent.seed is None else replace(plain, parameters=sent)
-                    key = _key(endpoint.wire(plain), sent.seed, identity)
+                    key = request_key(endpoint.wire(plain), sent.seed, identity)
                     yield Point(prompt, technique, k, case, position, name, model, variant, request, key)
 
 
@@ -223,7 +223,8 @@ def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:
     return next((sent for _, sent in same if sent.notes), same[0][1])
 
 
-def _key(wire: Mapping[str, Any], seed: int | None, identity: str) -> str:
-    """Returns the hash under which replies to a point are stored: of the request body without a seed (`wire`), the seed
-    of the point's first sample, and the endpoint's identity."""
-    return hashlib.sha256(_sorted_json([wire, seed, identity]).encode()).hexdigest()[:32]
+def request_key(wire: Mapping[str, Any], seed: int | None, identity: str, branch: int = 0) -> str:
+    """Returns the hash under which replies to a request are stored: of its body without a seed (`wire`), the seed of
+    the first sample, the endpoint's identity, and the `branch` of a call of several (see StepCall)."""
+    parts = [wire, seed, identity, *([branch] if branch else ())]
+    return hashlib.sha256(_sorted_json(parts).encode()).hexdigest()[:32]

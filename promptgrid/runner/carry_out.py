@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 
 from promptgrid import loop
 from promptgrid.budget import BudgetReached, Wall, parse_budget
-from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted
-from promptgrid.calls.feed import Feed
+from promptgrid.calls.feed import Feed, Payload, SteppedCell
 from promptgrid.calls.journal import Journal, JournalEntry
 from promptgrid.calls.pace import Pace
-from promptgrid.calls.run_context import RunContext
+from promptgrid.calls.run_context import RunContext, most_in_flight
 from promptgrid.calls.sender import Sender
 from promptgrid.calls.shared import shared_by_loop
+from promptgrid.calls.stepped import CellSteps, InFlightElsewhere
 from promptgrid.calls.unsaved import recover, recover_others
 from promptgrid.connections import split_model
 from promptgrid.endpoint import Endpoint
@@ -141,9 +141,8 @@ class _Run:
         return "finished", ""
 
     async def _send_everything(self) -> int:
-        """Sends the run's cells to all endpoints in parallel, each at its own pace; then runs the slow checks. Returns
-        how many pending cells match a request of the plan. Others, such as cells planned for an endpoint's earlier base
-        URL, are not sent."""
+        """Sends the run's cells to all endpoints in parallel, then runs the slow checks. Returns how many pending cells
+        match a request of the plan; others, such as those planned for an earlier base URL, are not sent."""
         matched = sum(await loop.gather([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
         if slow := slow_checks(self.plan):
             await self._score(slow)
@@ -163,11 +162,11 @@ class _Run:
             self._stop(reached)
 
     async def _serve(self, endpoint: Endpoint) -> int:
-        """Sends all cells of one endpoint's models. Repeats while cells wait for a reply that a call of this run or of
-        another may bring. Returns how many pending cells match a request of the plan."""
+        """Sends all cells of one endpoint's models, again and again while cells wait for a reply that a call in flight
+        may bring. Returns how many pending cells match a request of the plan."""
         await endpoint.prepare()
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
-        most = self._most(endpoint)
+        most = most_in_flight(self.plan, endpoint)
         in_flight = set() if self.plan.fresh else self.shared.in_flight
         matched = 0
         while True:
@@ -183,19 +182,8 @@ class _Run:
             if not claimed:  # another run is sending the remaining cells
                 await asyncio.sleep(_OTHER_RUN_S)
 
-    def _most(self, endpoint: Endpoint) -> int:
-        """Returns how many calls to the endpoint may be in flight: the plan's limit, or else the endpoint's own. It is
-        1 if the endpoint's limit is 1, or if the plan expects repeatable replies (a seed, or temperature 0) and
-        parallel calls would change them."""
-        own: tuple[Any, ...] = tuple(prompt.parameters.temperature for prompt in self.plan.prompts)
-        temperatures = self.plan.axes.get("temperature") or own
-        repeats = self.plan.parameters.seed is not None or 0 in temperatures
-        if endpoint.concurrency == 1 or (repeats and not endpoint.parallel_repeats):
-            return 1
-        return self.plan.concurrency or endpoint.concurrency
-
     async def _send(self, feed: Feed, most: int) -> None:
-        queue: asyncio.Queue[Batch | None] = asyncio.Queue(2 * most)
+        queue: asyncio.Queue[Payload | None] = asyncio.Queue(2 * most)
         # Twice as many workers as calls in flight: some wait for a retry, and with a budget some wait for the disk.
         workers = 1 if most == 1 else 2 * most
         tasks = [asyncio.create_task(self._queue_batches(feed, queue, workers))]
@@ -206,7 +194,7 @@ class _Run:
         finally:
             self.working.difference_update(tasks)
 
-    async def _queue_batches(self, feed: Feed, queue: asyncio.Queue[Batch | None], workers: int) -> None:
+    async def _queue_batches(self, feed: Feed, queue: asyncio.Queue[Payload | None], workers: int) -> None:
         chunks = feed.chunks()
         while (chunk := await asyncio.to_thread(next, chunks, None)) is not None and not self.context.halted:
             claimed = feed.claim(chunk)
@@ -218,16 +206,29 @@ class _Run:
         for _ in range(workers):
             await queue.put(None)
 
-    async def _send_batches(self, feed: Feed, queue: asyncio.Queue[Batch | None]) -> None:
-        pace = self.paces[feed.endpoint.name]
+    async def _send_batches(self, feed: Feed, queue: asyncio.Queue[Payload | None]) -> None:
         while not self.context.halted and (batch := await queue.get()) is not None:
             try:
-                await self.sender.send(feed.endpoint, pace, batch)
+                if isinstance(batch, SteppedCell):
+                    await self._make_calls(feed, batch)
+                else:
+                    await self.sender.send(feed.endpoint, self.paces[batch.endpoint], batch)
                 self.journal.write(JournalEntry(committed=partial(feed.release, batch.names)))
             except BudgetReached as reached:  # calls in flight are paid for and still end
                 self._stop(reached)
             except Halted:
                 break
+
+    async def _make_calls(self, feed: Feed, cell: SteppedCell) -> None:
+        """Makes the calls of a cell that makes several; counts the cell as a duplicate if one of them is in flight."""
+        steps = CellSteps(
+            self.context, self.database, cell, feed.in_flight, self.working, self.endpoints,
+            lambda batch: self.sender.send(self.endpoints[batch.endpoint], self.paces[batch.endpoint], batch),
+        )  # fmt: skip
+        try:
+            await steps.run()
+        except InFlightElsewhere:
+            feed.duplicates += 1
 
     def _stop(self, reason: Exception) -> None:
         self.why_stopped = str(reason)

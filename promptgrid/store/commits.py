@@ -23,6 +23,7 @@ from promptgrid.store.database import Database, Row, now, storable, write_many
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
 from promptgrid.store.scores import score_row
+from promptgrid.store.steps import StepRecord, insert_steps, sum_up
 from promptgrid.store.stored_replies import lots
 
 
@@ -86,21 +87,26 @@ class CellResult:
 @dataclass(frozen=True, slots=True)
 class CellOutcome:
     """How a cell ended: with a new reply (`reply`, a row of `reply_row`), with a stored one (`reply_id`), or with an
-    error and no reply (both None)."""
+    error and no reply (both None). The reply of a `stepped` cell, which made several calls, is that of the call with
+    the number `output` (None: it failed)."""
 
     result: CellResult
     reply: Row | None = None
     reply_id: int | None = None
+    stepped: bool = False
+    output: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """The writes of one commit. `outcomes` are cells that have ended, `replies` rows of replies that no cell shows yet,
-    `attempts` failed attempts, `settled` ids that `commit` returned for calls which have ended since, `retried` the
-    number of new retries, `live` the figures of the run in progress (None: unchanged)."""
+    `steps` calls of cells that make several, `attempts` failed attempts, `settled` ids that `commit` returned for calls
+    which have ended since, `retried` the number of new retries, `live` the figures of the run in progress (None:
+    unchanged)."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()
+    steps: Sequence[StepRecord] = ()
     attempts: Sequence[Attempt] = ()
     settled: Sequence[int] = ()
     retried: int = 0
@@ -217,6 +223,8 @@ def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> No
     write_many(connection, _INSERT_REPLY, [{**row, "id": first + i} for i, row in enumerate(new)])
     ends = [_cell_end(run_id, o.result, o.reply_id if o.reply is None else next(ids)) for o in group.outcomes]
     write_many(connection, _END_CELL, ends)
+    insert_steps(connection, run_id, group.steps, {id(row): first + i for i, row in enumerate(new)})
+    sum_up(connection, run_id, {o.result.position: o.output for o in group.outcomes if o.stepped})
     scored = [score_row(run_id, o.result.position, score) for o in group.outcomes for score in o.result.scores]
     write_many(connection, _INSERT_SCORE, scored)
 
@@ -245,16 +253,6 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
         "request": json.dumps(dict(reply.sent)),
         "created": now(),
     }
-
-
-def is_reply_row(row: object) -> bool:
-    """Returns whether `row`, read from a file of unsaved replies, can be stored like a `reply_row`: its columns are
-    known, its values plain."""
-    return (
-        isinstance(row, dict)
-        and {"key", "sample", "created", "text"} <= row.keys() <= set(replies.c.keys())
-        and all(value is None or isinstance(value, (str, int, float)) for value in row.values())
-    )
 
 
 _INSERT_REPLY, _INSERT_SCORE = replies.insert(), scores.insert()

@@ -181,7 +181,8 @@ attempts = Table(
 )
 
 _TYPES = {float: Float, int: Integer, str: String}
-_SUMS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_ms")
+STEP_SUMS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_ms")
+"""What is summed over the calls of a cell, by the names of a reply's columns."""
 
 cells = Table(
     "cells",
@@ -213,7 +214,7 @@ cells = Table(
     Column("answer_note", Text, nullable=False, server_default=""),
     Column("calls", Integer),  # of a technique in several steps; NULL: the cell has one call, its reply
     # The sums over the calls of a technique in several steps; the time is that of calls that follow each other.
-    *(Column(f"steps_{name}", replies.c[name].type) for name in _SUMS),
+    *(Column(f"steps_{name}", replies.c[name].type) for name in STEP_SUMS),
     Index("cells_by_status", "run_id", "status"),
     Index("cells_by_key", "run_id", "key"),
     Index("cells_by_reply", "reply_id"),
@@ -222,7 +223,8 @@ cells = Table(
 cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 
 cell_sums: Mapping[str, ColumnElement[Any]] = {
-    name: case((cells.c.calls.is_(None), replies.c[name]), else_=cells.c[f"steps_{name}"]).label(name) for name in _SUMS
+    name: case((cells.c.calls.is_(None), replies.c[name]), else_=cells.c[f"steps_{name}"]).label(name)
+    for name in STEP_SUMS
 }
 """What all calls of a cell took, by the names of a reply's columns; for use with `cells_with_replies`."""
 

@@ -95,3 +95,13 @@ def seconds_per_reply(database: Database, endpoint: str, model: str) -> float | 
     with database.read() as connection:
         ms = connection.scalar(sa.select(sa.func.avg(latest.c.ms)))
     return None if ms is None else float(ms) / 1000
+
+
+def is_reply_row(row: object) -> bool:
+    """Returns whether `row`, read from a file of unsaved replies, can be stored like a `reply_row`: its columns are
+    known, its values plain."""
+    return (
+        isinstance(row, dict)
+        and {"key", "sample", "created", "text"} <= row.keys() <= set(replies.c.keys())
+        and all(value is None or isinstance(value, (str, int, float)) for value in row.values())
+    )

@@ -10,7 +10,7 @@ from typing import Any
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Prompt, expanded
 from promptgrid.suggestions import did_you_mean, listed
-from promptgrid.techniques import single
+from promptgrid.techniques import refinement, single
 from promptgrid.techniques.steps import Progress, Task, Technique, TechniqueOption, one_call
 from promptgrid.techniques.turns import ExamplesAs, Turn
 from promptgrid.techniques.wording import wording
@@ -29,6 +29,13 @@ TECHNIQUES: Mapping[str, Technique] = {
     "self-consistency": Technique("Wang et al. 2022", one_call(single.chain_of_thought), marks_answer=True, votes=True),
     "plan-and-solve": Technique("Wang et al. 2023", one_call(single.plan_and_solve), marks_answer=True),
     "chain-of-draft": Technique("Xu et al. 2025", one_call(single.chain_of_draft), marks_answer=True),
+    "self-refine": Technique(
+        "Madaan et al. 2023",
+        refinement.self_refine,
+        most_calls=lambda options: 1 + 2 * options["rounds"],
+        options={"rounds": TechniqueOption(2, 1, 10, "how often the reply is criticised and written again")},
+        marks_answer=True,
+    ),
 }
 """The techniques by name."""
 
@@ -153,7 +160,7 @@ def build_turns(
 ) -> list[Turn]:
     """Returns the turns of the technique's first call for these values; the arguments and errors are those of
     `progress`."""
-    return list(progress(prompt, values, text, k=k, examples_as=examples_as).asks[0].turns)
+    return list(progress(prompt, values, text, k=k, examples_as=examples_as).calls[0].ask.turns)
 
 
 def answer_marker(prompt: Prompt, text: str) -> str:

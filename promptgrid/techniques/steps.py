@@ -7,7 +7,7 @@ the stored replies and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,27 +21,36 @@ class Ask:
     """One call that a technique asks for: the turns to send, and the name of the `step`, such as `critique 2`.
 
     `changes` are parameters, by name, that replace those of the plan for this call. `model` is ENDPOINT/MODEL; "" means
-    the cell's model. Asks of one round that have equal turns differ by `branch`, which gives each a seed and a stored
-    reply of its own.
+    the cell's model.
     """
 
     step: str
     turns: tuple[Turn, ...]
-    branch: int = 0
     changes: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class StepReply:
-    """The reply to an ask. `number` counts all asks of a cell from 0, in the order in which they were yielded; `round`
-    counts the rounds from 0. `tool_calls` are those of the reply, as the protocol's JSON."""
+class StepCall:
+    """An ask and its place in the cell. `number` counts all asks of the cell from 0, in the order in which they were
+    yielded, and `round` the rounds. `branch` counts the earlier asks of the cell that send the same: each of them has a
+    seed and a stored reply of its own."""
 
     number: int
     round: int
+    branch: int
     ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class StepReply:
+    """The reply to a call. `reasoning` is what the endpoint returned in a field of its own; `tool_calls` are those of
+    the reply, as the protocol's JSON."""
+
+    call: StepCall
     text: str
     finish_reason: str = ""
+    reasoning: str = ""
     tool_calls: Sequence[Mapping[str, Any]] = ()
 
 
@@ -138,41 +147,39 @@ def after(turns: Sequence[Turn], reply: StepReply, request: str) -> tuple[Turn, 
 
 @dataclass
 class Progress:
-    """One cell's way through a technique. `asks` are those of the current round; empty once `done` is set.
+    """One cell's way through a technique. `calls` are those of the current round; empty once `done` is set.
 
     `most` is the declared number of calls; a technique that asks for more raises PlanError.
     """
 
     steps: Steps
     most: int
-    asks: Sequence[Ask] = ()
+    calls: Sequence[StepCall] = ()
     done: Done | None = None
-    _replies: int = 0
+    _asks: list[Ask] = field(default_factory=list)
     _round: int = 0
 
     def __post_init__(self) -> None:
         self._advance(lambda: next(self.steps))
 
-    @property
-    def numbered(self) -> Iterator[tuple[int, Ask]]:
-        """The asks of the current round with their numbers in the cell."""
-        return enumerate(self.asks, self._replies)
-
-    @property
-    def round(self) -> int:
-        """The number of the current round, from 0."""
-        return self._round
-
     def answer(self, replies: Sequence[StepReply]) -> None:
-        """Gives the technique the replies to the current round, in the order of `asks`, and moves to the next one."""
-        self._replies += len(self.asks)
+        """Gives the technique the replies to the current round, in the order of `calls`, and moves to the next one."""
         self._round += 1
         self._advance(lambda: self.steps.send(replies))
 
     def _advance(self, step: Callable[[], Sequence[Ask]]) -> None:
+        self.calls = ()
         try:
-            self.asks = step()
+            asks = step()
         except StopIteration as end:
-            self.asks, self.done = (), end.value
-        if self._replies + len(self.asks) > self.most:
+            self.done = end.value
+            return
+        if len(self._asks) + len(asks) > self.most:
             raise PlanError(f"The technique asked for more than the {self.most:,} calls that it declares.")
+        self.calls = [self._call(ask) for ask in asks]
+
+    def _call(self, ask: Ask) -> StepCall:
+        same = ((one.turns, one.changes, one.model) for one in self._asks)
+        branch = sum(one == (ask.turns, ask.changes, ask.model) for one in same)
+        self._asks.append(ask)
+        return StepCall(len(self._asks) - 1, self._round, branch, ask)

@@ -18,6 +18,14 @@ WORDING: Mapping[str, Mapping[str, str]] = {
             "Think step by step, but keep only a minimum draft of each step, of five words at most. Then give the final"
             ' answer alone on a last line that starts with "{marker}".'
         ),
+        "critique": (
+            "Check your reply. Name each mistake in it and how to correct it. If there is none, say only {stop}."
+        ),
+        "refine_stop": "CORRECT",
+        "refine": (
+            "Write your reply again, corrected by this critique:\n\n{critique}\n\nThink step by step. Then give the"
+            ' final answer alone on a last line that starts with "{marker}".'
+        ),
         "examples_title": "Examples",
         "question_title": "Now the task",
     },
@@ -28,6 +36,12 @@ WORDING: Mapping[str, Mapping[str, str]] = {
             "请先理解任务并制定解决计划，再按计划一步一步地完成，最后另起一行，以“{marker}”开头，只写最终答案。"
         ),
         "draft": "请一步一步地思考，但每一步只写不超过五个词的草稿，最后另起一行，以“{marker}”开头，只写最终答案。",
+        "critique": "请检查你的回答，指出每一处错误以及如何改正。如果没有错误，只回答“{stop}”。",
+        "refine_stop": "完全正确",
+        "refine": (
+            "请根据下面的意见改写你的回答：\n\n{critique}\n\n"
+            "请一步一步地思考，最后另起一行，以“{marker}”开头，只写最终答案。"
+        ),
         "examples_title": "示例",
         "question_title": "现在的任务",
     },

@@ -118,3 +118,12 @@ def test_missing_variables_stop_it() -> None:
 def test_a_plan_whose_extra_body_passes_the_preflight_by_is_refused() -> None:
     with pytest.raises(PromptgridError, match="extra_body may not set best_of"):
         sheet(extra_body={"best_of": 5})
+
+
+def test_a_technique_in_several_steps_is_estimated_with_all_its_calls() -> None:
+    steps = sheet(techniques=["self-refine:rounds=2"], max_tokens=100)
+    single = sheet(techniques=["chain-of-thought"], max_tokens=100)
+    assert steps.total.calls == 5 * single.total.calls
+    assert not steps.total.exact
+    assert steps.total.cost_floor == single.total.cost_floor
+    assert (steps.total.cost_ceiling or 0) > 5 * (single.total.cost_ceiling or 0)

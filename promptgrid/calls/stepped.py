@@ -1,0 +1,183 @@
+"""Carries out the cells of techniques that make several calls.
+
+Each call has a key of its own, so it is looked up, paced, retried, budgeted and stored like any other. A cell needs no
+memory but its stored replies: after a kill the technique is given them again and goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from promptgrid import techniques
+from promptgrid.calls.batch import Batch
+from promptgrid.calls.call import Halted, error_text, failed_status
+from promptgrid.calls.feed import SampleName, SteppedCell
+from promptgrid.calls.journal import JournalEntry
+from promptgrid.calls.run_context import RunContext
+from promptgrid.calls.score_reply import read_and_score
+from promptgrid.endpoint import Endpoint, Reply
+from promptgrid.errors import EndpointError, PromptgridError
+from promptgrid.grid import Point
+from promptgrid.grid.step_points import step_point
+from promptgrid.store import Database
+from promptgrid.store.commits import CellOutcome, CellResult
+from promptgrid.store.database import Row
+from promptgrid.store.steps import StepRecord, StoredStep, steps_of
+from promptgrid.store.stored_replies import stored_replies
+from promptgrid.techniques import Done, StepCall, StepReply
+
+
+@dataclass(frozen=True)
+class _StepBatch(Batch):
+    """One call of a cell that makes several. `received` takes the reply; the cell itself does not end with the call."""
+
+    call: StepCall | None = None
+    received: list[Reply] = field(default_factory=list)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        return ()
+
+    def steps(self, replies: Sequence[Reply], rows: Sequence[Row]) -> list[StepRecord]:
+        assert self.call is not None
+        self.received.extend(replies)
+        call, (position,) = self.call, self.positions
+        return [StepRecord(position, call.number, call.round, call.ask.step, row) for row in rows]
+
+
+class _StepFailed(Exception):
+    """A call of the cell failed, so the cell fails."""
+
+    def __init__(self, step: str, error: EndpointError) -> None:
+        super().__init__(step, error)
+        self.step, self.error = step, error
+
+
+class InFlightElsewhere(Exception):
+    """Another cell is sending the same call: this cell stays pending and is taken again when that reply is stored."""
+
+
+@dataclass
+class CellSteps:
+    """Carries out one cell.
+
+    in_flight   the calls that the runs of this process are sending
+    working     the tasks of the run; a halted run cancels those that have no call in flight
+    endpoints   the endpoints by name
+    send        sends a call and returns the parts that failed, with their errors
+    """
+
+    context: RunContext
+    database: Database
+    cell: SteppedCell
+    in_flight: set[SampleName]
+    working: set[asyncio.Task[Any]]
+    endpoints: Mapping[str, Endpoint]
+    send: Callable[[Batch], Awaitable[Sequence[tuple[Batch, EndpointError]]]]
+    paid: int = 0  # calls that were sent for this cell
+    _stored: Mapping[int, StoredStep] = field(default_factory=dict)
+
+    async def run(self) -> None:
+        """Makes the calls that the technique asks for, and commits how the cell ended. Raises InFlightElsewhere, and
+        what `send` raises in place of sending."""
+        stored = await asyncio.to_thread(steps_of, self.database, self.context.run_id, self.cell.position)
+        self._stored = {one.number: one for one in stored}
+        try:
+            done = await self._done()
+        except _StepFailed as failed:
+            text, kind = error_text(failed.error), failed.error.kind
+            self._end(self._failed(failed_status(failed.error), f"Step {failed.step}: {text}", kind))
+        except PromptgridError as error:
+            self._end(self._failed("failed", str(error), "technique"))
+        else:
+            self._end(partial(self._result, done), done.reply.call.number)
+
+    async def _done(self) -> Done:
+        plan, point = self.cell.plan, self.cell.point
+        progress = techniques.progress(
+            point.prompt, point.case.inputs, point.technique, k=plan.examples_k, examples_as=plan.examples_as
+        )
+        while progress.done is None:
+            calls = [self._reply(call) for call in progress.calls]
+            progress.answer([await calls[0]] if len(calls) == 1 else await self._side_by_side(calls))
+        return progress.done
+
+    async def _side_by_side(self, calls: Sequence[Coroutine[Any, Any, StepReply]]) -> list[StepReply]:
+        """Returns the replies to these calls when all have ended: one that fails does not cancel the others, which may
+        be paid for. Raises the first error; Halted if the halted run cancelled a call that was not sent."""
+        mine, tasks = asyncio.current_task(), [asyncio.create_task(call) for call in calls]
+        assert mine is not None
+        self.working.discard(mine)
+        self.working.update(tasks)
+        try:
+            replies = await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            self.working.difference_update(tasks)
+            self.working.add(mine)
+        for reply in replies:
+            if isinstance(reply, BaseException):
+                raise Halted if isinstance(reply, asyncio.CancelledError) else reply
+        return [reply for reply in replies if isinstance(reply, StepReply)]
+
+    async def _reply(self, call: StepCall) -> StepReply:
+        point = step_point(self.cell.point, call, self.endpoints.__getitem__)
+        known = self._stored.get(call.number)
+        if known is not None and known.key == point.key:
+            return StepReply(call, known.text, known.finish_reason, known.reasoning)
+        name = (point.key, self.cell.sample)
+        if name in self.cell.names:  # the feed has claimed it
+            return await self._looked_up_or_sent(call, point)
+        if name in self.in_flight:
+            raise InFlightElsewhere
+        self.in_flight.add(name)
+        try:
+            return await self._looked_up_or_sent(call, point)
+        finally:
+            self.context.journal.write(JournalEntry(committed=partial(self.in_flight.discard, name)))
+
+    async def _looked_up_or_sent(self, call: StepCall, point: Point) -> StepReply:
+        own = self.context.run_id if self.cell.plan.fresh else None
+        replies = await asyncio.to_thread(stored_replies, self.database, [point.key], own)
+        stored = replies.get((point.key, self.cell.sample))
+        if stored is None:
+            return await self._sent(call, point)
+        reused = stored.shown or stored.run_id != self.context.run_id
+        record = StepRecord(self.cell.position, call.number, call.round, call.ask.step, None, stored.id, reused)
+        self.context.journal.write(JournalEntry(steps=[record]))
+        return StepReply(call, stored.text, reasoning=stored.reasoning)
+
+    async def _sent(self, call: StepCall, point: Point) -> StepReply:
+        batch = _StepBatch(point, (self.cell.sample,), (self.cell.position,), call=call)
+        failed = await self.send(batch)
+        if failed:
+            raise _StepFailed(call.ask.step, failed[0][1])
+        if not batch.received:  # the run was halted before the call was sent
+            raise Halted
+        self.paid += 1
+        (reply,) = batch.received
+        return StepReply(call, reply.text, reply.finish_reason, reply.reasoning)
+
+    def _result(self, done: Done) -> CellResult:
+        cell, reply = self.cell, done.reply
+        result = read_and_score(
+            cell.plan, cell.point, cell.position, reply.text, reply.reasoning, self.paid, reused=not self.paid
+        )
+        if not done.note or result.answer is None:
+            return result
+        note = "; ".join(filter(None, (result.answer.note, done.note)))
+        return replace(result, answer=replace(result.answer, note=note))
+
+    def _failed(self, status: str, error: str, kind: str) -> Callable[[], CellResult]:
+        result = CellResult(self.cell.position, status, error=error, error_kind=kind, attempts=self.paid)
+        return lambda: result
+
+    def _end(self, result: Callable[[], CellResult], output: int | None = None) -> None:
+        def outcomes() -> list[CellOutcome]:
+            outcome = result()
+            return [CellOutcome(outcome, stepped=True, output=output if outcome.status == "answered" else None)]
+
+        self.context.journal.write(JournalEntry(outcomes))

@@ -1,0 +1,117 @@
+"""Stores and reads the replies of cells whose technique makes several calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from promptgrid.store.database import Database, Row, write_many
+from promptgrid.store.schema import STEP_SUMS, cells, replies, steps
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A call of the cell at `position` that has its reply: a new one (`reply`, a row of `commits.reply_row`) or a
+    stored one (`reply_id`). `number` counts the calls of the cell from 0, `round` those that were sent side by side.
+    `reused` tells whether the reply was not sent for this run."""
+
+    position: int
+    number: int
+    round: int
+    step: str
+    reply: Row | None = None
+    reply_id: int | None = None
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStep:
+    """A call of a cell with its reply as it is stored."""
+
+    number: int
+    round: int
+    step: str
+    reused: bool
+    reply_id: int
+    key: str
+    text: str
+    reasoning: str
+    finish_reason: str
+    request: str  # JSON
+    endpoint: str
+    model: str
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    reasoning_tokens: int | None
+    cached_tokens: int | None
+    cost_usd: float | None
+    latency_ms: float
+
+
+_STEP_COLUMNS = ("number", "round", "step", "reused", "reply_id")
+_INSERT = steps.insert()
+_FORGET = steps.delete().where(
+    steps.c.run_id == sa.bindparam("of_run"),
+    steps.c.position == sa.bindparam("at"),
+    (steps.c.number == sa.bindparam("same")) | (steps.c.round > sa.bindparam("earlier")),
+)
+
+
+def _sum(name: str) -> sa.ScalarSelect[Any]:
+    """The sum of a column of replies over the calls of the bound cell; NULL if any value is not known. Of calls that
+    were sent side by side, the time is that of the slowest."""
+    mine = (steps.c.run_id == sa.bindparam("of_run")) & (steps.c.position == sa.bindparam("at"))
+    column, joined = replies.c[name], steps.join(replies, steps.c.reply_id == replies.c.id)
+    if name == "latency_ms":
+        rounds = sa.select(sa.func.max(column).label(name)).select_from(joined).where(mine).group_by(steps.c.round)
+        return sa.select(sa.func.sum(rounds.subquery().c[name])).scalar_subquery()
+    known = sa.case((sa.func.count() == sa.func.count(column), sa.func.sum(column)))
+    return sa.select(known).select_from(joined).where(mine).scalar_subquery()
+
+
+def _of_cell(*columns: Any) -> sa.Select[Any]:
+    mine = (steps.c.run_id == sa.bindparam("of_run")) & (steps.c.position == sa.bindparam("at"))
+    return sa.select(*columns).where(mine)
+
+
+_SUM_UP = (
+    cells.update()
+    .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
+    .values(
+        calls=_of_cell(sa.func.count()).select_from(steps).scalar_subquery(),
+        reply_id=_of_cell(steps.c.reply_id).where(steps.c.number == sa.bindparam("output")).scalar_subquery(),
+        **{f"steps_{name}": _sum(name) for name in STEP_SUMS},
+    )
+)
+
+
+def insert_steps(connection: sa.Connection, run_id: str, records: Sequence[StepRecord], ids: Mapping[int, int]) -> None:
+    """Stores these calls of cells. `ids` has the id of each new reply by `id(row)`. A call replaces the stored one with
+    its number, and those of later rounds: the technique went another way."""
+    forgotten = [{"of_run": run_id, "at": one.position, "same": one.number, "earlier": one.round} for one in records]
+    write_many(connection, _FORGET, forgotten)
+    write_many(connection, _INSERT, [
+        {**{name: getattr(one, name) for name in ("position", "number", "round", "step", "reused")},
+         "run_id": run_id, "reply_id": one.reply_id if one.reply is None else ids[id(one.reply)]}
+        for one in records
+    ])  # fmt: skip
+
+
+def sum_up(connection: sa.Connection, run_id: str, outputs: Mapping[int, int | None]) -> None:
+    """Writes to each of these cells the number of its calls, the sums over them, and the reply that is its output.
+    `outputs` has the number of that reply's call by the cell's position; None: the cell failed."""
+    rows = [{"of_run": run_id, "at": position, "output": number} for position, number in outputs.items()]
+    write_many(connection, _SUM_UP, rows)
+
+
+def steps_of(database: Database, run_id: str, position: int) -> list[StoredStep]:
+    """Returns the calls of the cell at `position`, by their numbers; empty for a cell of one call."""
+    columns = [*(steps.c[name] for name in _STEP_COLUMNS),
+               *(replies.c[name] for name in StoredStep.__slots__ if name not in _STEP_COLUMNS)]  # fmt: skip
+    query = sa.select(*columns).join(replies, steps.c.reply_id == replies.c.id)
+    mine = query.where(steps.c.run_id == run_id, steps.c.position == position).order_by(steps.c.number)
+    with database.read() as connection:
+        return [StoredStep(*row) for row in connection.execute(mine)]

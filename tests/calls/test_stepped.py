@@ -1,0 +1,152 @@
+"""Cells whose technique makes several calls, over real sockets against the hostile endpoint."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from promptgrid import api
+from promptgrid.grid import Plan
+from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.runner import client
+from promptgrid.store import Database
+from promptgrid.store.results import ResultRow, result_rows
+from promptgrid.store.steps import steps_of
+from promptgrid.techniques import TECHNIQUES, Ask, Done, Task, Technique
+from promptgrid.techniques.steps import Steps
+from tests.running import carried_out
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+pytestmark = pytest.mark.usefixtures("endpoint")
+PROMPT = Prompt("sum", (Message("user", "What is {{ sum }}?"),), answer=AnswerRule("number"))
+
+
+def a_plan(*sums: str, technique: str | list[str] = "self-refine:rounds=1", **changes: Any) -> Plan:
+    cases = [{"sum": one, "expected": str(sum(map(int, one.split("+"))))} for one in sums]
+    return api.plan(PROMPT, cases, models="openai/ok", techniques=technique, **changes)
+
+
+def rows_of(database: Database, plan: Plan) -> tuple[str, list[ResultRow]]:
+    run_id = client.submit(database, plan)
+    assert carried_out(database, run_id) == "finished"
+    return run_id, list(result_rows(database, run_id))
+
+
+def refining(body: dict[str, Any]) -> str:
+    """Wrong at first; corrected once a critique stands in the request."""
+    last = body["messages"][-1]["content"]
+    if "Check your reply" in last:
+        return "It is one too many."
+    return "Answer: 3" if "one too many" in last else "Answer: 4"
+
+
+def test_a_technique_in_several_steps_gives_one_answer_and_keeps_its_calls(
+    database: Database, hostile: HostileServer
+) -> None:
+    hostile.answer = refining
+    run_id, (row,) = rows_of(database, a_plan("1+2"))
+    assert (row.answer, row.status, row.scores["number"].value) == ("3", "answered", 1.0)
+    steps = steps_of(database, run_id, row.position)
+    assert [(one.number, one.round, one.step) for one in steps] == [
+        (0, 0, "draft"),
+        (1, 1, "critique 1"),
+        (2, 2, "refine 1"),
+    ]
+    assert [one.text for one in steps] == ["Answer: 4", "It is one too many.", "Answer: 3"]
+    assert hostile.calls("ok") == 3
+    assert row.prompt_tokens == sum(one.prompt_tokens or 0 for one in steps)
+    assert row.completion_tokens == sum(one.completion_tokens or 0 for one in steps)
+    assert row.latency_ms == pytest.approx(sum(one.latency_ms for one in steps))
+    assert row.attempts == 3
+
+
+def test_the_same_run_again_sends_nothing(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    _, first = rows_of(database, a_plan("1+2", "2+3"))
+    sent = hostile.calls("ok")
+    _, second = rows_of(database, a_plan("1+2", "2+3"))
+    assert hostile.calls("ok") == sent
+    assert [row.answer for row in second] == [row.answer for row in first]
+    assert all(row.reused for row in second)
+
+
+def test_a_step_that_another_technique_asks_too_is_paid_once(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    _, rows = rows_of(database, a_plan("1+2", technique=["chain-of-thought", "self-refine:rounds=1"]))
+    assert Counter(row.status for row in rows) == {"answered": 2}
+    assert hostile.calls("ok") == 3  # the draft is the chain of thought
+    assert [row.answer for row in rows] == ["4", "3"]
+
+
+def test_a_failed_step_fails_the_cell_with_the_name_of_the_step(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    hostile.from_call(2, "server-error")
+    run_id, (row,) = rows_of(database, a_plan("1+2", retries=0))
+    assert row.status == "failed"
+    assert row.error.startswith("Step critique 1:")
+    assert row.output is None
+    assert [one.step for one in steps_of(database, run_id, row.position)] == ["draft"]
+    assert row.prompt_tokens  # the draft is paid for
+
+
+def _two(task: Task) -> Steps:
+    """Two branches with equal turns; the output is the second."""
+    _, second = yield [Ask("branch", task.question) for _ in range(2)]
+    return Done(second)
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> str:
+    _add(monkeypatch, "two", Technique("a test", _two, lambda options: 2))
+    return "two"
+
+
+def _add(monkeypatch: pytest.MonkeyPatch, name: str, technique: Technique) -> None:
+    assert isinstance(TECHNIQUES, dict)
+    monkeypatch.setitem(TECHNIQUES, name, technique)
+
+
+def test_branches_are_calls_of_their_own_with_seeds_of_their_own(
+    database: Database, hostile: HostileServer, two: str
+) -> None:
+    _, rows = rows_of(database, a_plan("1+2", technique=two, seed=7, samples=2))
+    assert len(rows) == 2
+    assert sorted(one.body["seed"] for one in hostile.requests if "seed" in one.body) == [7, 8, 1007, 1008]
+
+
+def test_a_branch_that_fails_cancels_no_other(database: Database, hostile: HostileServer, two: str) -> None:
+    hostile.script("ok", "server-error", "ok")
+    run_id, (row,) = rows_of(database, a_plan("1+2", technique=two, seed=7, retries=0))
+    assert row.status == "failed"
+    assert len(steps_of(database, run_id, row.position)) == 1
+
+
+def test_a_technique_that_breaks_its_bound_fails_its_cell_alone(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(monkeypatch, "endless", Technique("a test", _endless, lambda options: 3))
+    _, (endless, plain) = rows_of(database, a_plan("1+2", technique=["endless", "chain-of-thought"]))
+    assert (endless.status, plain.status) == ("failed", "answered")
+    assert "more than the 3 calls" in endless.error
+    assert hostile.calls("ok") == 4
+
+
+def _endless(task: Task) -> Steps:
+    while True:
+        yield [Ask("again", task.question)]
+
+
+def test_a_budget_that_ends_in_mid_chain_keeps_what_is_paid(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    run_id = client.submit(database, a_plan("1+2", budget="2calls"))
+    assert carried_out(database, run_id) == "stopped"
+    (row,) = result_rows(database, run_id)
+    assert row.status == "pending"
+    assert [one.step for one in steps_of(database, run_id, row.position)] == ["draft", "critique 1"]
+    _, (again,) = rows_of(database, a_plan("1+2"))
+    assert again.answer == "3"
+    assert hostile.calls("ok") == 3
