@@ -18,7 +18,7 @@ from promptgrid.answers import ballot
 from promptgrid.cases.table import Case
 from promptgrid.grid import Plan
 from promptgrid.prompt import AnswerRule, Message, Prompt
-from promptgrid.store import Database, database, plans
+from promptgrid.store import Database, creation, database, plans
 from promptgrid.store.schema import cells, replies, runs, scores
 
 REPLIES, CHARACTERS = 100_000, 1_000
@@ -49,7 +49,7 @@ def make(store: Database, run_id: str = "bench000", count: int = REPLIES, *, who
     plan = Plan(prompts, tuple(cases), ("openai/gpt-4o-mini",), TECHNIQUES, {"temperature": TEMPERATURES}, SAMPLES)
     with store.write() as connection:
         connection.execute(runs.insert(), _run(run_id, plan, count))
-        plans.insert_plan_parts(connection, run_id, plan)
+        creation.insert_plan_parts(connection, run_id, plan)
     rows = _rows(run_id, cases, variants, count, whole)
     while lot := list(islice(rows, _LOT)):
         with store.write() as connection:

@@ -1,12 +1,19 @@
-"""Holds a great many small values in little memory: numbers by hash, in arrays."""
+"""Holds a great many small values in little memory: numbers by hash in arrays, objects in compressed blocks."""
 
 from __future__ import annotations
 
 import hashlib
+import pickle
+import zlib
 from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
+
+T = TypeVar("T")
 
 _FIRST_SLOTS = 1024  # a power of two
 _EMPTY = -1
+_BLOCK = 200  # objects a block
 
 
 def hash64(data: bytes) -> int:
@@ -37,6 +44,11 @@ class NumberMap:
             self[key] = there = number
         return there
 
+    def add(self, key: int) -> bool:
+        """Adds the key, with its place among the keys; returns whether it is new."""
+        count = len(self)
+        return self.setdefault(key, count) == count
+
     def __setitem__(self, key: int, number: int) -> None:
         slot = self._slot(key)
         self._count += self._numbers[slot] == _EMPTY
@@ -62,3 +74,51 @@ class NumberMap:
     def _new_slots(self, count: int) -> None:
         self._mask = count - 1
         self._keys, self._numbers = array("Q", [0]) * count, array("i", [_EMPTY]) * count
+
+
+class Packed(Sequence[T], Generic[T]):
+    """A sequence of objects of plain data, which are kept pickled and compressed in blocks: a small row takes some ten
+    bytes. Each access makes new objects, which equal those that were put in."""
+
+    def __init__(self, items: Iterable[T] = ()) -> None:
+        self._blocks: list[bytes] = []
+        self._last: list[T] = []  # the objects that do not fill a block yet
+        self._unpacked: tuple[int, list[T]] = (-1, [])  # index of a block, its objects: the latest one accessed
+        for item in items:
+            self.append(item)
+
+    def append(self, item: T) -> None:
+        """Adds an object at the end."""
+        self._last.append(item)
+        if len(self._last) == _BLOCK:
+            self._blocks.append(zlib.compress(pickle.dumps(self._last, pickle.HIGHEST_PROTOCOL), 1))
+            self._last = []
+
+    def __len__(self) -> int:
+        return _BLOCK * len(self._blocks) + len(self._last)
+
+    def __iter__(self) -> Iterator[T]:
+        for number in range(len(self._blocks)):
+            yield from self._block(number)
+        yield from self._last
+
+    @overload
+    def __getitem__(self, index: int) -> T: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[T]: ...
+    def __getitem__(self, index: int | slice) -> T | Sequence[T]:
+        if isinstance(index, slice):
+            return tuple(self[at] for at in range(*index.indices(len(self))))
+        block, at = divmod(range(len(self))[index], _BLOCK)
+        return self._kept(block)[at]
+
+    def _kept(self, number: int) -> list[T]:
+        if number == len(self._blocks):
+            return self._last
+        if self._unpacked[0] != number:
+            self._unpacked = number, self._block(number)
+        return self._unpacked[1]
+
+    def _block(self, number: int) -> list[T]:
+        objects: list[Any] = pickle.loads(zlib.decompress(self._blocks[number]))  # noqa: S301  (our own objects)
+        return objects

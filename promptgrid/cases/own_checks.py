@@ -24,6 +24,8 @@ def own_checks(value: Any, where: str) -> tuple[CheckSpec, ...]:
     """Returns the checks in a cell: a list of texts, the same as JSON, or the text of a single check; none for an empty
     cell. `where` names the row in errors. Raises CasesError for a check that cannot be read or may not come with a
     case, and for two checks of the same name."""
+    if value == "":
+        return ()
     checks = tuple(_check(text, where) for text in _texts(value, where))
     if twice := [name for name, count in Counter(check.name for check in checks).items() if count > 1]:
         raise CasesError(

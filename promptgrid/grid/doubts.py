@@ -19,7 +19,7 @@ _LISTED = 5  # the number of case ids listed in a doubt
 def doubts(plan: Plan) -> list[str]:
     """Returns sentences about what may be wrong with the plan, each once; none if nothing is suspicious. Raises
     PromptError for broken Jinja."""
-    columns, lines = _columns(plan), list(braces_doubts(plan))
+    columns, lines = plan.columns, list(braces_doubts(plan))
     for prompt in plan.prompts:
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in unread_expected(prompt, plan.cases)]
@@ -39,13 +39,13 @@ def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
 def answer_column(plan: Plan) -> str:
     """Returns a column that may hold the expected answers, if a prompt needs them and no case has one. Returns "" if
     there is no such column, or no prompt needs it."""
-    columns = _columns(plan)
+    columns = plan.columns
     offered = (name for prompt in plan.prompts if _is_unscored(plan, prompt) for name in _offered(prompt, columns))
     return next(offered, "")
 
 
 def _is_unscored(plan: Plan, prompt: Prompt) -> bool:
-    if prompt.answer.kind not in ("label", "number") or any(case.expected is not None for case in plan.cases):
+    if prompt.answer.kind not in ("label", "number") or plan.has_expected:
         return False
     return not (plan.checks_for(prompt) or plan.own_checks)
 
@@ -76,7 +76,7 @@ def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
 def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:
     """Returns the doubts about names in single braces, which are sent unchanged: each sentence maps to (the prompt, the
     names)."""
-    columns = _columns(plan)
+    columns = plan.columns
     names = [(p, single_braces(p.messages, [*columns, *(item.name for item in p.inputs)])) for p in plan.prompts]
     return {f'"{prompt.name}": {braces_sentence(single)}': (prompt, single) for prompt, single in names if single}
 
@@ -88,7 +88,3 @@ def _unused_columns(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[
     if len(plan.cases) > 1 and columns and used.isdisjoint(columns):
         listed = ", ".join(columns[:_LISTED])
         yield f'"{prompt.name}" uses no column of the cases ({listed}): each is sent the same text.'
-
-
-def _columns(plan: Plan) -> list[str]:
-    return list(dict.fromkeys(name for case in plan.cases for name in case.inputs))

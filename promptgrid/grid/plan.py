@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
 from promptgrid import techniques
 from promptgrid.budget import parse_budget
+from promptgrid.cases.case_list import CaseList, case_list
 from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import MissingVariables, PlanError
@@ -39,7 +39,7 @@ class Plan:
     """
 
     prompts: tuple[Prompt, ...]
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     models: tuple[str, ...] = (DEFAULT_MODEL,)
     techniques: tuple[str, ...] = ("zero-shot",)
     axes: Mapping[str, tuple[Value, ...]] = field(default_factory=lambda: EMPTY)
@@ -66,6 +66,7 @@ class Plan:
         return cls(parameters=parameters, axes=axes, **settings)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "cases", case_list(self.cases))
         for what in ("prompts", "cases", "models", "techniques"):
             if not getattr(self, what):
                 raise PlanError(f"The plan has no {what}.", hint=f"Choose at least one of the {what}.")
@@ -100,8 +101,9 @@ class Plan:
                 spec.check(value)
 
     def _check_names(self) -> None:
+        repeated_id = self._case_list.repeated_id
         by_name = {
-            "cases": [case.id for case in self.cases],
+            "cases": [repeated_id] * 2 if repeated_id else [],
             "checks": [check.name for check in self.checks or ()],
             "prompts": [f"{p.name}@{p.version[:6]}" for p in self.prompts],
         }
@@ -112,7 +114,7 @@ class Plan:
     def _check_own_checks(self) -> None:
         """Raises PlanError if a case brings a check with the name of a check of the run: two meanings in one column."""
         names = {check.name for check in self.all_checks}
-        for case in self.cases:
+        for case in self.cases if names.intersection(self.own_checks) else ():
             for check in case.checks:
                 if check.name in names:
                     message = f"Case {case.id} brings a check called {check.name!r}, as the run has for all cases."
@@ -129,7 +131,7 @@ class Plan:
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
         """Returns the checks that score this prompt's replies: the plan's, or the default ones of the prompt's answer
         rule."""
-        usual = default_checks(prompt.answer, self._has_expected)
+        usual = default_checks(prompt.answer, self.has_expected)
         if self.checks is None:
             return usual
         checks = [check for one in self.checks for check in (usual if one.kind == USUAL else (one,))]
@@ -139,10 +141,24 @@ class Plan:
         """Returns the checks that score this prompt's replies to this case: the run's, then the case's own."""
         return (*self.checks_for(prompt), *case.checks)
 
-    @cached_property
+    @property
     def own_checks(self) -> Mapping[str, int]:
         """The names of the checks that cases bring, each with its number of cases."""
-        return Counter(check.name for case in self.cases for check in case.checks)
+        return self._case_list.own_checks
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the inputs that cases have."""
+        return list(self._case_list.columns)
+
+    @property
+    def has_expected(self) -> bool:
+        """Whether any case has an expected answer."""
+        return self._case_list.has_expected
+
+    @property
+    def _case_list(self) -> CaseList:
+        return case_list(self.cases)
 
     @property
     def usual_name(self) -> str:
@@ -157,21 +173,17 @@ class Plan:
         """The checks of all prompts of the plan; a check that several prompts have stands once."""
         return tuple({str(check): check for prompt in self.prompts for check in self.checks_for(prompt)}.values())
 
-    @cached_property
-    def _has_expected(self) -> bool:
-        return any(case.expected is not None for case in self.cases)
-
     def check_variables(self) -> None:
         """Raises MissingVariables with all required variables of the prompts for which some case has no value."""
         missing: dict[str, list[int]] = {}
+        columns = self._case_list.columns
         for prompt in self.prompts:
             needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]
             for variable in needed:
-                if any(variable.name not in case.inputs for case in self.cases):
+                if columns.get(variable.name, 0) < len(self.cases):
                     missing.setdefault(variable.name, []).extend(variable.lines)
         if missing:
-            columns = list(dict.fromkeys(name for case in self.cases for name in case.inputs))
-            raise MissingVariables(missing, hint=columns_hint(missing, columns))
+            raise MissingVariables(missing, hint=columns_hint(missing, self.columns))
 
 
 def columns_hint(missing: Iterable[str], columns: Sequence[str]) -> str:

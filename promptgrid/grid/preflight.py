@@ -11,7 +11,7 @@ from itertools import islice
 from promptgrid import connections, grid
 from promptgrid.budget import Budget, parse_budget
 from promptgrid.cases.duplicates import content
-from promptgrid.compact import NumberMap
+from promptgrid.compact import NumberMap, hash64
 from promptgrid.grid import Plan, Skipped
 from promptgrid.grid.doubts import answer_column, doubts
 from promptgrid.grid.estimate import (
@@ -130,7 +130,7 @@ class EstimateTally:
             for check in self.judges
         }
         self._a_call = {ref: connections.connect(connections.split_model(ref)[0]).max_n for ref in self.plan.models}
-        self._seen = NumberMap()  # by hash of the key: how many different keys were seen before it
+        self._seen = NumberMap()  # hashes of the keys
         self._points = 0
 
     def through(self, planned: Iterable[PlannedPoint]) -> Iterator[PlannedPoint]:
@@ -148,8 +148,7 @@ class EstimateTally:
 
     def _replies(self, one: PlannedPoint, stored: Mapping[str, Iterable[int]]) -> Estimate:
         key, samples = one.point.key, self.plan.samples
-        count = len(self._seen)
-        repeated = self._seen.setdefault(int(key[:16], 16), count) < count
+        repeated = not self._seen.add(int(key[:16], 16))
         ref = one.point.model_ref
         return estimate_point(one, self._facts[ref], samples, set(stored.get(key, ())), repeated, self._a_call[ref])
 
@@ -165,7 +164,6 @@ class EstimateTally:
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
-        own_checks = sum(bool(case.checks) for case in self.plan.cases)
         return Preflight(
             models=models,
             skipped=grid.skipped(self.plan),
@@ -174,7 +172,7 @@ class EstimateTally:
             judges=judges,
             reach=plan_reach(self.plan),
             doubts=doubts(self.plan),
-            own_checks=own_checks,
+            own_checks=sum(bool(case.checks) for case in self.plan.cases) if self.plan.own_checks else 0,
             answer_column=answer_column(self.plan),
         )
 
@@ -193,12 +191,15 @@ def plan_reach(plan: Plan) -> Reach | None:
     of a case count as one case. None if nothing is scored, or if there is no other variant."""
     variants = math.prod(map(len, (plan.prompts, plan.techniques, plan.models, *plan.axes.values())))
     if plan.all_checks:
-        scored = [case for case in plan.cases if case.expected is not None] or list(plan.cases)
+        scored = (case for case in plan.cases if case.expected is not None or not plan.has_expected)
     else:
-        scored = [case for case in plan.cases if case.checks]
-    if not scored or variants < 2:
+        scored = (case for case in plan.cases if case.checks)
+    if variants < 2:
         return None
-    return reach(len(set(map(content, scored))), variants - 1)
+    different = NumberMap()
+    for case in scored:
+        different.add(hash64(content(case).encode()))
+    return reach(len(different), variants - 1) if different else None
 
 
 def preflight(tally: EstimateTally) -> Preflight:

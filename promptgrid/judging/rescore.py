@@ -90,8 +90,8 @@ def _without(plan: Plan, remove: Sequence[str]) -> dict[str, CheckSpec]:
 
 
 def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
-    has_expected = any(case.expected is not None for case in plan.cases)
-    return tuple({c.name: c for prompt in plan.prompts for c in default_checks(prompt.answer, has_expected)}.values())
+    usual = (check for prompt in plan.prompts for check in default_checks(prompt.answer, plan.has_expected))
+    return tuple({check.name: check for check in usual}.values())
 
 
 def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, islice
@@ -9,17 +10,18 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from promptgrid.cases.own_checks import checks_text
 from promptgrid.grid import Decided, Plan
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.store import runs as runs_store
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, storable, write_many
 from promptgrid.store.parts import record_opening
-from promptgrid.store.plans import decided_json, insert_plan_parts, plan_json
-from promptgrid.store.schema import cells, runs
+from promptgrid.store.plans import decided_json, keep_version, plan_json
+from promptgrid.store.schema import cases, cells, runs
 
 _INSERT_ROWS = 2000
-_INSERT_CELL = cells.insert()
+_INSERT_CASE, _INSERT_CELL = cases.insert(), cells.insert()
 
 
 def create_run(
@@ -63,6 +65,26 @@ def create_run(
     with database.write() as connection:
         connection.execute(runs.update().where(runs.c.id == run_id).values(total=total, status="queued"))
     return run_id
+
+
+def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
+    """Inserts the run's cases and every prompt version that is not stored yet."""
+    rows = (
+        {
+            "run_id": run_id,
+            "position": i,
+            "case_id": case.id,
+            "inputs": json.dumps(dict(case.inputs)),
+            "expected": None if case.expected is None else storable(case.expected),
+            "part": case.part,
+            "checks": storable(checks_text(case.checks)),
+        }
+        for i, case in enumerate(plan.cases)
+    )
+    while lot := list(islice(rows, _INSERT_ROWS)):
+        write_many(connection, _INSERT_CASE, lot)
+    for prompt in plan.prompts:
+        keep_version(connection, prompt)
 
 
 def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:

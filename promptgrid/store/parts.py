@@ -64,7 +64,8 @@ def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:
     """Records that this run uses the part *prove*, once for each prompt of the plan; does nothing if the plan has no
     case of that part. Called when the run is created, and each time that it is extended."""
-    sealed = sum(case.part == _SEALED for case in plan.cases)
+    mine = (cases_table.c.run_id == run_id) & (cases_table.c.part == _SEALED)
+    sealed = connection.scalar(sa.select(sa.func.count()).select_from(cases_table).where(mine))
     row = {"run_id": run_id, "cases": sealed, "opened": now()}
     rows = [{**row, "prompt": prompt.name, "prompt_version": prompt.version} for prompt in plan.prompts]
     if sealed:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
-from promptgrid.cases.own_checks import checks_text, own_checks
+from promptgrid.cases.case_list import CaseList
+from promptgrid.cases.own_checks import own_checks
 from promptgrid.cases.table import Case
-from promptgrid.errors import LibraryError, PromptError
+from promptgrid.errors import LibraryError, PromptError, StoreError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.library.files import SUFFIX
@@ -22,12 +25,11 @@ from promptgrid.library.versions import kept_prompt, kept_versions, marks
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads, parameters_from
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.store.database import Database, now, storable, write_many
+from promptgrid.store.database import Database, now
 from promptgrid.store.schema import cases, prompt_versions, runs
 from promptgrid.suggestions import closest, listed
 
-_ROWS = 500  # cases decoded at once
-_INSERT_CASE = cases.insert()
+_ROWS = 500  # cases read at once
 _SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
 
 
@@ -41,17 +43,19 @@ def plan_json(plan: Plan) -> str:
     return json.dumps(body)
 
 
-def load_plan(connection: sa.Connection, run_id: str) -> Plan:
-    """Returns the run's plan, with the prompts in the versions that the run was planned with."""
-    body = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
-    prompts = tuple(_prompt(connection, name, version) for name, version in body.pop("prompts"))
+def load_plan(database: Database, run_id: str) -> Plan:
+    """Returns the run's plan, with the prompts in the versions that the run was planned with. Its cases are read from
+    the database whenever they are needed."""
+    with database.read() as connection:
+        body = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
+        prompts = tuple(_prompt(connection, name, version) for name, version in body.pop("prompts"))
     checks = body.pop("checks")
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in body.items()
     }
     return Plan.of(
         prompts=prompts,
-        cases=tuple(load_cases(connection, run_id)),
+        cases=StoredCases(database, run_id),
         checks=None if checks is None else tuple(parse_check(text) for text in checks),
         **settings,
     )
@@ -110,33 +114,64 @@ def _prompt(connection: sa.Connection, name: str, version: str) -> Prompt:
     return loads(connection.scalars(sa.select(prompt_versions.c.text).where(mine)).one(), name)
 
 
-def load_cases(connection: sa.Connection, run_id: str) -> Iterable[Case]:
-    """Yields the run's cases in the order of their positions."""
-    query = sa.select(cases).where(cases.c.run_id == run_id).order_by(cases.c.position)
-    for rows in connection.execute(query).partitions(_ROWS):
+class StoredCases(CaseList):
+    """The cases of a run in the order of their positions, which are read a few hundred at a time. Raises StoreError if
+    the run has been removed meanwhile."""
+
+    repeated_id = ""  # its plan was checked
+
+    def __init__(self, database: Database, run_id: str) -> None:
+        self._database, self._run_id = database, run_id
+        self._mine = cases.c.run_id == run_id
+        with database.read() as connection:
+            self._count = connection.scalar(sa.select(sa.func.count()).select_from(cases).where(self._mine)) or 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Case]:
+        for start in range(0, self._count, _ROWS):
+            yield from self._read(start, min(start + _ROWS, self._count))
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Case]: ...
+    def __getitem__(self, index: int | slice) -> Case | Sequence[Case]:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        at = range(self._count)[index]
+        return self._read(at, at + 1)[0]
+
+    @cached_property
+    def own_checks(self) -> Mapping[str, int]:
+        query = sa.select(cases.c.checks, sa.func.count()).where(self._mine, cases.c.checks != "")
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(cases.c.checks).order_by(sa.func.min(cases.c.position))).all()
+        counts = Counter[str]()
+        for text, count in rows:
+            counts.update({check.name: count for check in own_checks(text, f"run {self._run_id}")})
+        return counts
+
+    @cached_property
+    def has_expected(self) -> bool:
+        query = sa.select(sa.literal(1)).where(self._mine, cases.c.expected.is_not(None)).limit(1)
+        with self._database.read() as connection:
+            return connection.scalar(query) is not None
+
+    def _read(self, start: int, end: int) -> list[Case]:
+        """Returns the cases from the position `start` to that before `end`."""
+        query = sa.select(cases).where(self._mine, cases.c.position >= start, cases.c.position < end)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(cases.c.position)).all()
+        if len(rows) < end - start:
+            raise StoreError(f"The run {self._run_id} has been removed.", hint="Start it again.")
         # One text for all rows, since the decoder keeps each name once a text
         inputs = json.loads(f"[{','.join(row.inputs for row in rows)}]")
-        for row, values in zip(rows, inputs, strict=True):
-            yield Case(row.case_id, values, row.expected, row.part, own_checks(row.checks, f"case {row.case_id}"))
-
-
-def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
-    """Inserts the run's cases and every prompt version that is not stored yet."""
-    rows = [
-        {
-            "run_id": run_id,
-            "position": i,
-            "case_id": case.id,
-            "inputs": json.dumps(dict(case.inputs)),
-            "expected": None if case.expected is None else storable(case.expected),
-            "part": case.part,
-            "checks": storable(checks_text(case.checks)),
-        }
-        for i, case in enumerate(plan.cases)
-    ]
-    write_many(connection, _INSERT_CASE, rows)
-    for prompt in plan.prompts:
-        keep_version(connection, prompt)
+        return [
+            Case(row.case_id, values, row.expected, row.part, own_checks(row.checks, f"case {row.case_id}"))
+            for row, values in zip(rows, inputs, strict=True)
+        ]
 
 
 def keep_version(connection: sa.Connection, prompt: Prompt) -> None:

@@ -145,8 +145,7 @@ def _read(connection: sa.Connection, infos: sa.Select[Any], limit: int) -> list[
 
 def plan_of(database: Database, run_id: str) -> Plan:
     """Returns the run's plan as it was when the run started."""
-    with database.read() as connection:
-        return load_plan(connection, run_id)
+    return load_plan(database, run_id)
 
 
 def progress(database: Database, run_id: str) -> RunProgress:

@@ -1,0 +1,57 @@
+"""Sequences of cases that are too many to be in memory as objects, and what a plan asks about all of its cases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from operator import eq
+
+from promptgrid.cases.table import Case
+from promptgrid.compact import NumberMap, Packed
+
+_64_BITS = 2**64 - 1
+
+
+class CaseList(Sequence[Case]):
+    """Cases of which only some are in memory at once: each access makes new objects. The properties are found by going
+    through all cases, once."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @cached_property
+    def columns(self) -> Mapping[str, int]:
+        """The names of the cases' inputs, by first appearance, each with the number of cases that have it."""
+        return Counter(name for case in self for name in case.inputs)
+
+    @cached_property
+    def own_checks(self) -> Mapping[str, int]:
+        """The names of the checks that cases bring, each with its number of cases."""
+        return Counter(check.name for case in self for check in case.checks)
+
+    @cached_property
+    def has_expected(self) -> bool:
+        """Whether any case has an expected answer."""
+        return any(case.expected is not None for case in self)
+
+    @cached_property
+    def repeated_id(self) -> str:
+        """An id that two cases have; "" if each has its own."""
+        seen = NumberMap()
+        alike = {case.id for case in self if not seen.add(hash(case.id) & _64_BITS)}
+        counts = Counter(case.id for case in self if case.id in alike) if alike else Counter[str]()
+        return next((name for name, count in counts.items() if count > 1), "")
+
+
+class PackedCases(Packed[Case], CaseList):
+    """Cases in memory, packed: some ten bytes for a small case, where the object takes about 400."""
+
+
+def case_list(cases: Sequence[Case]) -> CaseList:
+    """Returns the cases as a CaseList: themselves if they are one, else packed."""
+    return cases if isinstance(cases, CaseList) else PackedCases(cases)
