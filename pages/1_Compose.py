@@ -9,12 +9,13 @@ from promptgrid.ui.compose.preview import preview
 from promptgrid.ui.compose.try_once import selected_model, try_once
 from promptgrid.ui.compose.values import values_record
 from promptgrid.ui.shell import page
-from promptgrid.ui.widgets import feedback
+from promptgrid.ui.widgets import feedback, undo
 
 page.open_page("Compose")
 name = opened.name_to_open()
 if not name:
     feedback.show_left_error("compose_error")
+    undo.undo_note(state.UNDO)
     if feedback.empty_state("There is no prompt yet.", "Write the first one", "compose_first"):
         opened.create("untitled")
         st.rerun()
@@ -35,6 +36,8 @@ opened.autosave(state.fields(), values_record())
 with head:
     place = header.header(name)
     header.notices()
-with right:
-    preview(place, rule_place, selected_model())
-    try_once()
+with right, st.container(key="compose_right"):
+    with st.container(key="compose_preview"):
+        preview(place, rule_place, selected_model())
+    with st.container(key="compose_try_pane"):
+        try_once()

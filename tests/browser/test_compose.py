@@ -126,6 +126,34 @@ def test_values_of_variables_in_chinese_are_live_and_not_mixed_up(page: Page, ap
     expect(sent).to_contain_text("v-客户!+v-套餐+v-工单")
 
 
+def test_rows_of_a_spreadsheet_go_into_the_empty_row_while_preview_and_reply_stay_in_view(
+    page: Page, app: Dashboard
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened(page, app, "tone-zh")
+    choose_model(page, "openai/zebra")
+    page.get_by_role("button", name="Try once").click()
+    expect(page.locator(".st-key-compose_reply")).to_contain_text("You said:")
+    table = page.locator(".stDataFrame .dvn-scroller").first
+    table.scroll_into_view_if_needed()
+    height = table.evaluate("scroller => scroller.clientHeight")
+    table.click(position={"x": 60, "y": height - 20})  # the empty row
+    expect(page.locator("#portal textarea")).to_be_focused()
+    page.evaluate("navigator.clipboard.writeText('eins\\tzwei\\tdrei\\nvier\\tfünf\\tsechs')")
+    page.keyboard.press("Control+v")
+    page.locator(".st-key-compose_technique").get_by_text("few-shot", exact=True).click()
+    sent = page.locator(".st-key-compose_messages")
+    expect(sent).to_contain_text("eins")
+    expect(sent).to_contain_text("sechs")
+    wording = page.get_by_text("Wording of the techniques")
+    wording.click()
+    field = page.get_by_label("Title of the question")
+    field.scroll_into_view_if_needed()
+    expect(field).to_be_in_viewport()
+    for part in (sent, page.get_by_role("button", name="Try once"), page.locator(".st-key-compose_reply")):
+        expect(part).to_be_in_viewport()
+
+
 def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, app: Dashboard) -> None:
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))

@@ -24,6 +24,7 @@ function newWatcher(parent) {
     keydown: (event) => commit(watcher, event),
     focusin: ({ target }) => enter(watcher, target),
     focusout: ({ target }) => exit(watcher, target),
+    paste: (event) => pasteRows(watcher, event),
   };
   for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener);
   watcher.leave = () => {
@@ -86,4 +87,21 @@ function exit(watcher, area) {
   clearTimeout(watcher.timer);
   const { text, base } = watcher.sent;
   if (area.value === watcher.texts[key] && base === area.value && text !== area.value) report(watcher, key, area);
+}
+
+// A click on the empty row opens the editor of a cell. Rows of a spreadsheet, whose cells are separated by tabs, are not
+// the text of this cell: the table takes them, as it does when no editor is open, and adds rows.
+function pasteRows(watcher, event) {
+  const editor = event.target;
+  const rows = event.clipboardData?.getData("text/plain") ?? "";
+  if (keyOf(watcher, editor) !== CELL || editor.value !== "" || !rows.includes("\t")) return;
+  event.preventDefault();
+  editor.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape", bubbles: true, cancelable: true }));
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", rows);
+  const paste = () => {
+    if (editor.isConnected) requestAnimationFrame(paste);
+    else document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  };
+  paste();
 }
