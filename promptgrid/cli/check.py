@@ -43,6 +43,8 @@ def check(run: str, checks: tuple[str, ...], remove: tuple[str, ...], fresh: boo
         budget = budget or progress.budget
         echo(f"Resuming at {progress.done:,} of {many(progress.total, 'score')}.", err=True)
     live.prepare([spec.model for spec in planned.score if spec.model])
+    for line in rescore.problems(database, planned):
+        echo(line, err=True)
     for line in map(sheet.judge_line, rescore.preflights(database, planned)):
         echo(line, err=True)
     with judging("Scoring", f"The scores so far are stored. To resume: promptgrid check {run_id}") as tell:

@@ -82,12 +82,19 @@ def language(subject: Subject) -> Verdict:
     expected = subject.spec.options["is"].strip().lower()
     if not subject.output.strip():
         return Verdict(None, "not scored: the reply is empty")
+    if problem := language_problem(expected):
+        return Verdict(None, f"not scored: {problem}")
     code, probability = _identifier().classify(subject.output[:_READ].encode("utf-8", "replace").decode())
-    if expected not in _identifier().labels:
-        return Verdict(None, f"not scored: {short(expected)} is not a known language code (English is en, Chinese zh)")
     if probability < _SURE:
         return Verdict(None, "not scored: the reply is too short to identify its language")
     return Verdict(code == expected, f"{code} ({probability:.0%} sure), expected {expected}")
+
+
+def language_problem(code: str) -> str:
+    """Returns a phrase that says that this language code is not known; "" if it is."""
+    if code.strip().lower() in _identifier().labels:
+        return ""
+    return f"{short(code.strip())} is not a known language code (English is en, Chinese zh)"
 
 
 @cache

@@ -1,11 +1,15 @@
-"""Says why an answer rule cannot work, before a reply is read by it. Pure."""
+"""Says why an answer rule or a check cannot work, before a reply is read or scored by it. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from promptgrid.answers.patterns import search
+from promptgrid.grading.checks import grade
+from promptgrid.grading.measures import language_problem
 from promptgrid.grading.schema import schema_problem
+from promptgrid.grading.spec import CheckSpec
 from promptgrid.prompt import AnswerRule
 from promptgrid.suggestions import did_you_mean, listed
 
@@ -51,6 +55,63 @@ def _schema_problems(rule: AnswerRule) -> Iterator[str]:
     passed, why = schema_problem({}, rule.schema) if rule.schema else (True, "")
     if passed is None:
         yield f"No reply can be scored: {why.removeprefix('not scored: ')}."
+        return
+    for name, value in _members(rule.schema):
+        if name == "$ref" and isinstance(value, str) and value.startswith("#/") and not _is_in(rule.schema, value):
+            yield f"The schema refers to {value}, which is not in it."
+
+
+def _members(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yields (name, value) for each member of each object in a JSON value."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield name, item
+            yield from _members(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _members(item)
+
+
+def _is_in(schema: Any, pointer: str) -> bool:
+    """Returns whether the schema has a value at a JSON pointer such as `#/$defs/name`."""
+    for part in pointer.removeprefix("#/").split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(schema, Mapping) and name in schema:
+            schema = schema[name]
+        elif isinstance(schema, (list, tuple)) and name.isdecimal() and int(name) < len(schema):
+            schema = schema[int(name)]
+        else:
+            return False
+    return True
+
+
+def check_problem(spec: CheckSpec, rule: AnswerRule) -> str:
+    """Returns a sentence on why the check can score no reply to a prompt with this answer rule; "" if it can."""
+    why = ""
+    if spec.kind == "regex" and (pattern := spec.options.get("pattern")) is not None:
+        why = search(pattern, "").problem
+    elif spec.kind == "regex" and rule.kind != "regex":
+        why = "there is no pattern: write regex:pattern=…"
+    elif spec.kind == "json-schema" and not rule.schema:
+        why = "the answer rule has no schema"
+    elif spec.kind == "language":
+        why = language_problem(spec.options["is"])
+    return f"The check {spec.name} scores nothing: {why}." if why else ""
+
+
+def needs_expected(spec: CheckSpec) -> bool:
+    """Returns whether the check scores only replies to cases with an expected answer."""
+    always = ("exact", "label", "number", "json-equal", "similarity")
+    return spec.kind in always or (spec.kind == "contains" and "text" not in spec.options)
+
+
+def expected_problem(spec: CheckSpec, rule: AnswerRule, expected: str, language: str) -> str:
+    """Returns why the check `number` or `json-equal` cannot read this expected answer; "" if it can, and for all other
+    checks. It is compared with itself; `language` is the prompt's."""
+    if spec.kind not in ("number", "json-equal"):
+        return ""
+    score = grade(spec, output=expected, answer=expected, expected=expected, rule=rule, language=language)
+    return score.explanation.removeprefix("not scored: ") if score.value is None else ""
 
 
 def _no_problems(rule: AnswerRule) -> Iterator[str]:

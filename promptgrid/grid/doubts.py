@@ -3,11 +3,12 @@ mistake."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from promptgrid.answers import case_rule, read_expected
 from promptgrid.cases.table import Case, answer_columns
-from promptgrid.grading.rule_problems import rule_problems
+from promptgrid.grading import CheckSpec
+from promptgrid.grading.rule_problems import check_problem, expected_problem, needs_expected, rule_problems
 from promptgrid.grid.plan import Plan
 from promptgrid.prompt import Prompt, variables
 from promptgrid.prompt.braces import braces_sentence, single_braces
@@ -24,6 +25,7 @@ def doubts(plan: Plan) -> list[str]:
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in unread_expected(prompt, plan.cases)]
         lines += [*_unscored(plan, prompt, columns), *_unused_columns(plan, prompt, columns)]
+        lines += [f'"{prompt.name}": {problem}' for problem in _check_problems(plan, prompt)]
     return list(dict.fromkeys(lines))
 
 
@@ -67,10 +69,34 @@ def unread_expected(prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
         and (readings := read_expected(case_rule(prompt.answer, case.inputs), case.expected, prompt.language))
         and all(one.problem for one in readings)
     }
+    yield from _unread_cases("", problems, len(cases))
+
+
+def _check_problems(plan: Plan, prompt: Prompt) -> Iterator[str]:
+    """Yields a sentence for each check of the run, and each that cases bring, that can score no reply or not those to
+    some cases. Says nothing of what the answer rule itself cannot read, which `unread_expected` names."""
+    own: dict[str, tuple[CheckSpec, list[Case]]] = {}
+    for case in plan.cases:
+        for check in case.checks:
+            own.setdefault(str(check), (check, []))[1].append(case)
+    for check, cases in [*((check, plan.cases) for check in plan.checks_for(prompt)), *own.values()]:
+        expecting = [case for case in cases if case.expected is not None]
+        if problem := check_problem(check, prompt.answer):
+            yield problem
+        elif needs_expected(check) and not expecting:
+            yield f"The check {check.name} scores nothing: none of its cases has an expected answer."
+        elif prompt.answer.kind not in ("label", "number", "json"):
+            whys = {c.id: expected_problem(check, prompt.answer, c.expected or "", prompt.language) for c in expecting}
+            yield from _unread_cases(f"by {check.name} ", {id_: why for id_, why in whys.items() if why}, len(cases))
+
+
+def _unread_cases(by: str, problems: Mapping[str, str], count: int) -> Iterator[str]:
+    """Yields a sentence on the cases (id -> why) of `count` that are not scored; nothing if there are none. `by` names
+    the check ("": the answer rule)."""
     if problems:
         ids = ", ".join(list(problems)[:_LISTED]) + (" …" if len(problems) > _LISTED else "")
         first = one_line(next(iter(problems.values())))
-        yield f"{len(problems):,} of {len(cases):,} cases are not scored ({ids}): {first}."
+        yield f"{len(problems):,} of {count:,} cases are not scored {by}({ids}): {first}."
 
 
 def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:

@@ -12,6 +12,7 @@ from promptgrid.calls.journal import Journal
 from promptgrid.calls.shared import shared_by_loop
 from promptgrid.errors import PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks, parse_check
+from promptgrid.grading.rule_problems import check_problem
 from promptgrid.grid import Plan
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.grid.preflight import EstimateTally, ModelPreflight
@@ -102,6 +103,13 @@ def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] |
     checks, score = ([parse_check(text) for text in unfinished.work[name]] for name in ("checks", "score"))
     before = plans.planned_as(database, run_id)
     return Recheck(run_id, before, tuple(checks), tuple(score), unfinished.work["fresh"]), unfinished
+
+
+def problems(database: Database, recheck: Recheck) -> list[str]:
+    """Returns a sentence for each of these checks that can score no reply to a prompt of the run."""
+    prompts = runs.plan_of(database, recheck.run_id).prompts
+    sentences = (check_problem(spec, prompt.answer) for spec in recheck.score for prompt in prompts)
+    return list(dict.fromkeys(filter(None, sentences)))
 
 
 def preflights(database: Database, recheck: Recheck) -> list[ModelPreflight]:

@@ -37,6 +37,10 @@ LABELS = ("positive", "negative")
             "The separator ',' can be part of a number, which it would cut in two.",
         ),
         (AnswerRule("json", separator=", "), "The separator ', ' is part of JSON, which it would cut."),
+        (
+            AnswerRule("json", schema={"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"b": {}}}),
+            "The schema refers to #/$defs/a, which is not in it.",
+        ),
         (AnswerRule("regex"), "Without a pattern no answer can be read."),
     ],
 )

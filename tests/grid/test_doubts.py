@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from promptgrid.cases.table import Case
 from promptgrid.errors import MissingVariables
+from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts
 from promptgrid.prompt import AnswerRule, Message, Prompt
@@ -76,3 +78,55 @@ def test_a_missing_variable_names_the_columns_and_the_one_that_was_meant(
     with pytest.raises(MissingVariables) as caught:
         plan(text, AnswerRule(), (columns, None)).check_variables()
     assert says in str(caught.value)
+
+
+def checked(check: str, rule: AnswerRule, *expected: str | None) -> list[str]:
+    cases = [({"q": str(n)}, cell) for n, cell in enumerate(expected, 1)]
+    return doubts(replace(plan("{{ q }}", rule, *cases), checks=(parse_check(check),)))
+
+
+TEXT, LABELS = AnswerRule(), AnswerRule("label", labels=("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("check", "rule", "says"),
+    [
+        ("regex:pattern=(", TEXT, "The check regex scores nothing: the pattern '(' is wrong: missing )"),
+        ("regex", TEXT, "The check regex scores nothing: there is no pattern: write regex:pattern=…."),
+        ("json-schema", AnswerRule("json"), "The check json-schema scores nothing: the answer rule has no schema."),
+        ("language:is=klingon", TEXT, "The check language scores nothing: klingon is not a known language code"),
+        ("json-equal", TEXT, "1 of 2 cases are not scored by json-equal (2): expected b is not JSON."),
+        ("number", TEXT, "1 of 2 cases are not scored by number (2): b is not one number."),
+    ],
+)
+def test_a_check_that_cannot_score_is_told_before_the_run(check: str, rule: AnswerRule, says: str) -> None:
+    (sentence,) = checked(check, rule, "1", "b" if rule is TEXT else "1")
+    assert says in sentence
+
+
+@pytest.mark.parametrize("check", ["exact", "label", "number", "json-equal", "similarity", "contains"])
+def test_a_check_that_needs_expected_answers_is_told_where_no_case_has_one(check: str) -> None:
+    assert checked(check, TEXT, None, None) == [
+        f'"p": The check {check} scores nothing: none of its cases has an expected answer.'
+    ]
+    assert checked(check, TEXT, "1", None) == []
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["regex:pattern=a+", "contains:text=x", "length:max=3", "language:is=en", "judge:model=openai/m,rubric=kind"],
+)
+def test_checks_that_need_no_expected_answer_are_not_doubted(check: str) -> None:
+    assert checked(check, TEXT, None, None) == []
+
+
+def test_what_the_answer_rule_cannot_read_is_told_once() -> None:
+    assert len(checked("number", AnswerRule("number"), "1", "many")) == 1
+    assert checked("exact", LABELS, "a", "b") == []
+
+
+def test_a_check_of_a_case_that_cannot_score_is_told() -> None:
+    of_case = plan("{{ q }}", TEXT, ({"q": "1"}, None), ({"q": "2"}, None))
+    case = replace(of_case.cases[1], checks=(parse_check("own=regex:pattern=["),))
+    (sentence,) = doubts(replace(of_case, cases=(of_case.cases[0], case)))
+    assert sentence.startswith("\"p\": The check own scores nothing: the pattern '[' is wrong")

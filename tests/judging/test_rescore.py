@@ -282,6 +282,8 @@ def test_the_command_line_checks_again(database: Database, tmp_path: Path) -> No
     assert result.exit_code == 1, result.output
     assert "python: 3 scores: the check failed: ValueError: no" in result.stderr
     assert CliRunner().invoke(main, ["check", run_id, "--remove", "pythn"]).exit_code == 2
+    result = CliRunner().invoke(main, ["check", run_id, "--check", "regex:pattern=("])
+    assert "The check regex scores nothing: the pattern '(' is wrong" in result.stderr
 
 
 def test_a_run_that_is_paused_while_it_is_judged_goes_on(database: Database, hostile: HostileServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -9,8 +10,9 @@ import streamlit as st
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import USUAL, CheckSpec, parse_check
 from promptgrid.grading.python_switch import check_switch
+from promptgrid.grading.rule_problems import check_problem
 from promptgrid.grading.spec import OPTIONS
-from promptgrid.prompt import Prompt, variables
+from promptgrid.prompt import AnswerRule, Prompt, variables
 from promptgrid.ui import server
 from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.plain import plain
@@ -58,9 +60,9 @@ _SCALES = ("1-5", "1-10", "pass/fail")
 _BUILT_IN = "built-in"
 
 
-def check_form(prefix: str) -> CheckSpec | None:
+def check_form(prefix: str, rules: Sequence[AnswerRule] = ()) -> CheckSpec | None:
     """Draws the fields for a check and returns the check that they define; None if they are not valid, which an error
-    then explains.
+    then explains. A line warns of a check that can score no reply to a prompt with one of the answer `rules`.
 
     The key of each field begins with `prefix`.
     """
@@ -71,10 +73,13 @@ def check_form(prefix: str) -> CheckSpec | None:
     if kind != USUAL:
         st.text_input("Name", key=f"{prefix}_name", placeholder=kind)
     try:
-        return check_of(prefix)
+        check = check_of(prefix)
     except PromptgridError as error:
         st.caption(f":orange[{plain(error.hint or error)}]")
         return None
+    for problem in dict.fromkeys(problem for rule in rules if (problem := check_problem(check, rule))):
+        st.caption(f":orange[{plain(problem)}]")
+    return check
 
 
 def check_of(prefix: str) -> CheckSpec:

@@ -210,3 +210,14 @@ def test_a_check_that_ends_while_the_page_is_drawn_stands_in_the_summary_too(
 def test_every_option_of_every_check_has_a_field_with_a_label() -> None:
     fields = {option for options in OPTIONS.values() for option in options} - {"sha"}
     assert fields <= LABELS.keys()
+
+
+def test_a_check_that_can_score_nothing_says_so_while_it_is_typed(database: Database, run_id: str) -> None:
+    page = opened(run_id)
+    prefix = next(box.key for box in page.selectbox if box.key and box.key.endswith("_kind")).removesuffix("_kind")
+    page.selectbox(key=f"{prefix}_kind").set_value("regex")
+    assert "The check regex scores nothing: there is no pattern" in shown(ran(page))
+    page.text_input(key=f"{prefix}_regex_pattern").set_value("(")
+    assert "The check regex scores nothing: the pattern '(' is wrong" in shown(ran(page))
+    page.text_input(key=f"{prefix}_regex_pattern").set_value("2")
+    assert "scores nothing" not in shown(ran(page))
