@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from promptgrid.cases.raw import json_value
 from promptgrid.cases.table import EXPECTED, Case, Cases, case_of, read_cases
+from promptgrid.compact import Packed
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
@@ -134,7 +135,7 @@ def _table(source: CasesLike, prompts: Sequence[Prompt], expected: str, encoding
         return source
     if source is None or isinstance(source, (str, Path)):
         return cases_table(source, prompts, expected=expected, encoding=encoding)
-    cases = tuple(_case(row, number, expected) for number, row in enumerate(source, 1))
+    cases = Packed(_case(row, number, expected) for number, row in enumerate(source, 1))
     return Cases(cases, tuple(dict.fromkeys(name for case in cases for name in case.inputs)))
 
 

@@ -7,6 +7,7 @@ import pickle
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from operator import eq
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -111,6 +112,13 @@ class Packed(Sequence[T], Generic[T]):
             return tuple(self[at] for at in range(*index.indices(len(self))))
         block, at = divmod(range(len(self))[index], _BLOCK)
         return self._kept(block)[at]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
 
     def _kept(self, number: int) -> list[T]:
         if number == len(self._blocks):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from operator import eq
+from typing import overload
 
 from promptgrid.cases.table import Case
 from promptgrid.compact import NumberMap, Packed
@@ -14,8 +15,24 @@ _64_BITS = 2**64 - 1
 
 
 class CaseList(Sequence[Case]):
-    """Cases of which only some are in memory at once: each access makes new objects. The properties are found by going
-    through all cases, once."""
+    """Cases in memory, packed: some ten bytes for a small case, where the object takes about 400. Each access makes new
+    objects. The properties are found by going through all cases, once."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self._cases = cases if isinstance(cases, Packed) else Packed(cases)
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __iter__(self) -> Iterator[Case]:
+        return iter(self._cases)
+
+    @overload
+    def __getitem__(self, index: int) -> Case: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Case]: ...
+    def __getitem__(self, index: int | slice) -> Case | Sequence[Case]:
+        return self._cases[index]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sequence):
@@ -48,10 +65,6 @@ class CaseList(Sequence[Case]):
         return next((name for name, count in counts.items() if count > 1), "")
 
 
-class PackedCases(Packed[Case], CaseList):
-    """Cases in memory, packed: some ten bytes for a small case, where the object takes about 400."""
-
-
 def case_list(cases: Sequence[Case]) -> CaseList:
-    """Returns the cases as a CaseList: themselves if they are one, else packed."""
-    return cases if isinstance(cases, CaseList) else PackedCases(cases)
+    """Returns the cases as a CaseList: themselves if they are one."""
+    return cases if isinstance(cases, CaseList) else CaseList(cases)

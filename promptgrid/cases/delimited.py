@@ -13,6 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from promptgrid.cases.raw import MAX_CASES, RawTable, TableRow, listed_rows
+from promptgrid.compact import Packed
 from promptgrid.errors import CasesError
 
 _DELIMITERS = {",": "", ";": "separated by semicolons", "\t": "separated by tabs", "|": "separated by bars"}
@@ -74,10 +75,9 @@ def read_delimited(text: str, name: str) -> RawTable:
     header = next(rows, None)
     if header is None:
         raise CasesError(f"{name} is empty.", hint="The first row names the columns, e.g. text,expected.")
-    body = list(islice(rows, MAX_CASES + 1))
+    body = Packed(islice(rows, MAX_CASES + 1))
     _drop_nameless(header, body)
-    for row in body:
-        _fit(row, header.cells, name, oddities)
+    body = Packed(_fitted(row, header.cells, name, oddities) for row in body)
     notes = [note] if (note := _DELIMITERS.get(delimiter, "")) else []
     if delimiter == _NO_DELIMITER and max(_widths(text, ","), default=1) > 1:
         notes.append("one column: commas are read as text")
@@ -177,15 +177,17 @@ def _broken_quotes(name: str, number: int, line: int, text: str, error: _Unclose
 def _drop_nameless(header: TableRow, rows: Sequence[TableRow]) -> None:
     """Removes empty names at the end of the header, as a trailing comma makes them, if no row has a value in their
     columns."""
+    if header.cells[-1].strip():
+        return
     width = len(header.cells)
     used = max((n for row in rows for n, cell in enumerate(row.cells[:width], 1) if n and cell.strip()), default=0)
     while len(header.cells) > max(used, 1) and not header.cells[-1].strip():
         header.cells.pop()
 
 
-def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -> None:
-    """Cuts or fills the row in place to as many cells as the header has; records a short row in `oddities`. Raises
-    CasesError for a cell beyond the header that is not empty."""
+def _fitted(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -> TableRow:
+    """Cuts or fills the row to as many cells as the header has, and returns it; records a short row in `oddities`.
+    Raises CasesError for a cell beyond the header that is not empty."""
     for number, cell in enumerate(row.cells[len(header) :], start=len(header) + 1):
         if cell.strip():
             message = f"{name}: {row.where} has a cell in column {number} ({cell[:40]!r}), the header {len(header)}."
@@ -194,6 +196,7 @@ def _fit(row: TableRow, header: Sequence[str], name: str, oddities: _Oddities) -
     if len(row.cells) < len(header):
         oddities.short.append(row.number)
         row.cells.extend([""] * (len(header) - len(row.cells)))
+    return row
 
 
 def _delimiter(text: str) -> str:

@@ -16,8 +16,9 @@ import hashlib
 import json
 import re
 import unicodedata
+from array import array
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -27,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from promptgrid.cases.table import Case
+from promptgrid.compact import NumberMap, hash64
 
 NEAR = 0.7
 _IDS = ("id", "case_id")
@@ -64,19 +66,25 @@ class _Texts:
         return np.concatenate(salted) if salted else np.empty(0, dtype=np.uint64)
 
 
-def duplicates(cases: Sequence[Case], of_first: int | None = None) -> dict[int, Duplicate]:
+def duplicates(
+    cases: Sequence[Case], of_first: int | None = None, hashes: Iterable[int] | None = None
+) -> dict[int, Duplicate]:
     """Returns, by index of a case, the earliest case of which it is a copy, or else a near duplicate. Cases without one
     are left out. Rows added at the end change no earlier entry. With `of_first` = n, a near duplicate counts only if
-    the earlier case is one of the first n, which takes less time."""
-    first: dict[str, int] = {}
-    copies = {}
-    for place, case in enumerate(cases):
-        earliest = first.setdefault(content(case), place)
-        if earliest != place:
+    the earlier case is one of the first n, which takes less time. `hashes` are 64-bit hashes of the cases' contents, if
+    the caller has them."""
+    first, copies = NumberMap(), {}
+    places, texts = array("q"), []
+    hashes = (hash64(content(case).encode()) for case in cases) if hashes is None else hashes
+    for place, (case, number) in enumerate(zip(cases, hashes, strict=True)):
+        earliest = first.setdefault(number, place)
+        if earliest == place:
+            places.append(place)
+            texts.append(_texts(case))
+        else:
             copies[place] = Duplicate(earliest, copy=True)
-    places = list(first.values())
     early = len(places) if of_first is None else sum(place < of_first for place in places)
-    pairs = _near([_texts(cases[place]) for place in places], early)
+    pairs = _near(texts, early)
     return copies | {places[at]: Duplicate(places[of], copy=False) for at, of in pairs.items()}
 
 
@@ -105,7 +113,10 @@ def _texts(case: Case) -> _Texts:
         if len(words) >= _WORDS_OF_A_TEXT:
             columns.append(_members(words))
             numbers.append((name, sorted({word for word in words if any(map(str.isdecimal, word))})))
-    return _Texts(columns, _hash(repr(numbers)))
+    return _Texts(columns, _hash(repr(numbers))) if columns else _NO_TEXTS
+
+
+_NO_TEXTS = _Texts((), 0)
 
 
 def _members(words: Collection[str]) -> Hashes:

@@ -11,16 +11,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
+from types import MappingProxyType
 from typing import Literal, get_args
 
 from promptgrid.cases.duplicates import Duplicate, content, duplicates, plain_text
 from promptgrid.cases.table import Case
+from promptgrid.compact import Packed
 from promptgrid.errors import CasesError
 from promptgrid.humanize import many
-from promptgrid.prompt import EMPTY, Prompt
+from promptgrid.prompt import Prompt
 from promptgrid.suggestions import did_you_mean
 
 Part = Literal["learn", "choose", "prove"]
@@ -37,39 +41,41 @@ def parted(
     cases: Sequence[Case],
     group: str = "",
     alike: Mapping[int, Duplicate] | None = None,
-    known: Mapping[str, str] = EMPTY,
-) -> tuple[Case, ...]:
+    known: Mapping[int, str] = MappingProxyType({}),
+    contents: Sequence[int] | None = None,
+) -> Sequence[Case]:
     """Returns the cases with their parts (learn, choose, prove). Cases with the same value in the column `group` get
     the same part; an empty cell is no group.
 
-    `alike` is the result of `duplicates` if the caller has it, `known` maps a case's `content_digest` to its earlier
-    part. Raises CasesError if no case has the column.
+    `alike` is the result of `duplicates` and `contents` that of `digests` if the caller has them, `known` maps a
+    case's `content_digest` to its earlier part. Raises CasesError if no case has the column.
     """
     column = _group_column(cases, group)
     alike = duplicates(cases) if alike is None else alike
+    contents = digests(cases, group) if contents is None else contents
     draws, by_group = _Drawn(), dict[str, str]()
     parts: list[str] = []
-    for place, case in enumerate(cases):
-        name, digest = plain_text(case.inputs.get(column, "")), content_digest(case, column)
+    for place, (case, digest) in enumerate(zip(cases, contents, strict=True)):
+        name = plain_text(case.inputs.get(column, ""))
         follows = by_group.get(name) or (parts[alike[place].of] if place in alike else "")
         part = known.get(digest) or follows or draws.draw(case.expected, f"group {name}" if name else content(case))
         draws.count(case.expected, part)
         if name:
             by_group.setdefault(name, part)
         parts.append(part)
-    return tuple(replace(case, part=part) for case, part in zip(cases, parts, strict=True))
+    return Packed(replace(case, part=part) for case, part in zip(cases, parts, strict=True))
 
 
-def content_digest(case: Case, group: str = "") -> str:
-    """Returns the hash under which a case's part is stored. It is equal for cases with equal inputs (see `content`) and
-    the same name of the column that they are grouped by, `group`."""
-    return _hash(f"{group}\0{content(case)}").hexdigest()
+def content_digest(case: Case, group: str = "") -> int:
+    """Returns the 64-bit hash under which a case's part is stored. It is equal for cases with equal inputs (see
+    `content`) and the same name of the column that they are grouped by, `group`."""
+    return int.from_bytes(_hash(f"{group}\0{content(case)}").digest())
 
 
-def digests(cases: Sequence[Case], group: str = "") -> list[str]:
+def digests(cases: Sequence[Case], group: str = "") -> Sequence[int]:
     """Returns the `content_digest` of each case, in order, with the column that `parted` would group by."""
     column = _group_column(cases, group)
-    return [content_digest(case, column) for case in cases]
+    return array("Q", (content_digest(case, column) for case in cases))
 
 
 class _Drawn:
@@ -108,11 +114,11 @@ def _hash(text: str) -> hashlib.blake2b:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, key=_KEY)
 
 
-def of_part(cases: Sequence[Case], part: str) -> tuple[Case, ...]:
+def of_part(cases: Sequence[Case], part: str) -> Sequence[Case]:
     """Returns the cases of that part; all for "". Raises CasesError for an unknown part or a part without cases."""
     if part and part not in PARTS:
         raise CasesError(f"There is no part {part!r}.", hint=did_you_mean(part, PARTS))
-    part_cases = tuple(case for case in cases if part in ("", case.part))
+    part_cases = Packed(case for case in cases if part in ("", case.part)) if part else cases
     if not part_cases and cases:
         raise CasesError(f"None of the {len(cases):,} cases belongs to {part}.", hint="Add cases, or take all parts.")
     return part_cases
@@ -138,10 +144,12 @@ def table_notes(
     alike = duplicates(cases) if alike is None else alike
     notes = []
     for copy, are in ((True, "a copy"), (False, "a near duplicate")):
-        pairs = [f"{cases[place].id} of {cases[one.of].id}" for place, one in alike.items() if one.copy == copy]
+        pairs = [(place, one.of) for place, one in alike.items() if one.copy == copy]
         if pairs:
             verb = "is" if len(pairs) == 1 else "are each"
-            notes.append(f"{many(len(pairs), 'case')} {verb} {are} of an earlier one: {_some(pairs)}")
+            named = [f"{cases[place].id} of {cases[of].id}" for place, of in pairs[:_NAMED]]
+            some = _some(named, len(pairs))
+            notes.append(f"{many(len(pairs), 'case')} {verb} {are} of an earlier one: {some}")
     return [*notes, *_example_notes(cases, prompts)]
 
 
@@ -149,17 +157,19 @@ def _example_notes(cases: Sequence[Case], prompts: Iterable[Prompt]) -> Iterator
     for prompt in {prompt.version: prompt for prompt in prompts}.values():
         examples = [Case("", example.inputs) for example in prompt.examples]
         names = {name for example in examples for name in example.inputs}
-        questions = [Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases]
-        alike = duplicates([*examples, *questions], of_first=len(examples)) if examples else {}
+        questions = (Case(case.id, {name: case.inputs.get(name, "") for name in names}) for case in cases)
+        alike = duplicates(Packed(chain(examples, questions)), of_first=len(examples)) if examples else {}
         ids = [cases[place - len(examples)].id for place, one in alike.items() if one.of < len(examples) <= place]
         if ids:
             are = "is an example" if len(ids) == 1 else "are examples"
             yield f"{many(len(ids), 'case')} {are} of {prompt.name}, and few-shot prompts show the answer: {_some(ids)}"
 
 
-def _some(names: Sequence[str]) -> str:
-    """Returns the first three names in a sentence's words: "a, b, c and 7 more"."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+def _some(names: Sequence[str], count: int = 0) -> str:
+    """Returns the first three names in a sentence's words: "a, b, c and 7 more"; `count` is the number of all names (0:
+    those in `names`)."""
+    count = count or len(names)
+    more = f" and {count - _NAMED:,} more" if count > _NAMED else ""
     return f"{', '.join(name[:_NAME_CHARS] for name in names[:_NAMED])}{more}"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from promptgrid.cases.delimited import read_delimited
 from promptgrid.cases.own_checks import CHECKS, checks_text, own_checks
 from promptgrid.cases.raw import MAX_CASES, MAX_COLUMNS, MISSING, RawTable, TableRow, listed_rows
 from promptgrid.cases.records import SUFFIXES, looks_like_records, read_records
+from promptgrid.compact import NumberMap, Packed, hash64
 from promptgrid.errors import CasesError
 from promptgrid.grading import CheckSpec
 from promptgrid.suggestions import did_you_mean
@@ -63,7 +64,7 @@ class Case:
 class Cases:
     """A table of cases; `columns` are its headers in order, `notes` name deviations accepted on reading."""
 
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
@@ -86,7 +87,7 @@ def read_cases(source: Path | bytes, *, name: str = "", expected: str = "", enco
         raise CasesError(f"{name} has a header ({', '.join(columns)}) but no rows.", hint="Add a row below it.")
     if len(raw.rows) > MAX_CASES:
         raise CasesError(f"{name} has more than {MAX_CASES:,} rows.", hint="Split it into smaller files.")
-    cases = [_case(number, row, columns, name) for number, row in _small_rows(raw, name)]
+    cases = Packed(_case(number, row, columns, name) for number, row in _small_rows(raw, name))
     return Cases(_named(cases, columns, raw.notes), columns, tuple(raw.notes))
 
 
@@ -234,19 +235,20 @@ def _refuse_duplicates(columns: Sequence[str], name: str, row: TableRow) -> None
         first[key] = number
 
 
-def _small_rows(raw: RawTable, name: str) -> list[tuple[int, TableRow]]:
-    """Returns (number, row) of each row that a prompt can take; the numbers count all rows from 1. Rows that are too
+def _small_rows(raw: RawTable, name: str) -> Iterator[tuple[int, TableRow]]:
+    """Yields (number, row) of each row that a prompt can take; the numbers count all rows from 1. Rows that are too
     large are named in a note. Raises CasesError if no row is left."""
-    sizes = [
-        sum(len(value_text(cell)) for cell in row.cells if isinstance(cell, (str, list, dict))) for row in raw.rows
-    ]
-    large = [row.number for row, size in zip(raw.rows, sizes, strict=True) if size > MAX_ROW]
+    large = []
+    for number, row in enumerate(raw.rows, 1):
+        if sum(len(value_text(cell)) for cell in row.cells if isinstance(cell, (str, list, dict))) > MAX_ROW:
+            large.append(row.number)
+        else:
+            yield number, row
     if large:
         left_out = f"{listed_rows(large)} left out: more than {MAX_ROW:,} characters, which no prompt takes"
         if len(large) == len(raw.rows):
             raise CasesError(f"{name}: {left_out}.", hint="Split each into several rows.")
         raw.notes.append(left_out)
-    return [(n, row) for n, (row, size) in enumerate(zip(raw.rows, sizes, strict=True), 1) if size <= MAX_ROW]
 
 
 def _case(number: int, row: TableRow, columns: Sequence[str], name: str) -> Case:
@@ -258,12 +260,13 @@ def _case(number: int, row: TableRow, columns: Sequence[str], name: str) -> Case
     return case_of(number, values, f"{name}: {row.where}")
 
 
-def _named(cases: Sequence[Case], columns: Sequence[str], notes: list[str]) -> tuple[Case, ...]:
+def _named(cases: Sequence[Case], columns: Sequence[str], notes: list[str]) -> Sequence[Case]:
     column = next((c for name in ("id", "case_id") for c in columns if c.casefold() == name), None)
     if column is None:
-        return tuple(cases)
-    ids = [value_text(case.inputs.get(column, "")).strip() for case in cases]
-    if not all(ids) or len(set(ids)) < len(ids):
+        return cases
+    seen = NumberMap()
+    ids = Packed(value_text(case.inputs.get(column, "")).strip() for case in cases)
+    if not all(id and seen.add(hash64(id.encode("utf-8", "surrogatepass"))) for id in ids):
         notes.append(f"{column!r} is not filled and unique: cases are numbered instead")
-        return tuple(cases)
-    return tuple(replace(case, id=id) for id, case in zip(ids, cases, strict=True))
+        return cases
+    return Packed(replace(case, id=id) for id, case in zip(ids, cases, strict=True))

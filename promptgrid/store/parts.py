@@ -29,7 +29,7 @@ _INSERT_PART = insert(parts).on_conflict_do_nothing()
 
 def cases_of_part(
     database: Database, cases: Sequence[Case], prompts: Iterable[Prompt] = (), *, group: str = "", part: str = ""
-) -> tuple[tuple[Case, ...], list[str]]:
+) -> tuple[Sequence[Case], list[str]]:
     """Returns (the cases of `part`, sentences on them). `part` is learn, choose or prove ("": all cases); each case has
     its part set. The sentences are those of `table_notes`, also on cases that are examples of the `prompts`, and for
     one part those of `part_notes`. Cases with the same value in the column `group` are in the same part.
@@ -37,9 +37,10 @@ def cases_of_part(
     A case keeps its part from the first time that a part of its table was used, even if the table is sorted or
     shortened later. Raises CasesError.
     """
-    contents, alike = digests(cases, group), duplicates(cases)
+    contents = digests(cases, group)
+    alike = duplicates(cases, hashes=contents)
     known = _known(database, contents)
-    whole = parted(cases, group, alike, known)
+    whole = parted(cases, group, alike, known, contents)
     notes = table_notes(whole, prompts, alike)
     if not part:
         return whole, notes
@@ -47,18 +48,24 @@ def cases_of_part(
     new = {content: case.part for content, case in zip(contents, whole, strict=True) if content not in known}
     with database.write() as connection:
         write_many(
-            connection, insert(parts).on_conflict_do_nothing(), [{"content": c, "part": p} for c, p in new.items()]
+            connection,
+            insert(parts).on_conflict_do_nothing(),
+            [{"content": _hex(c), "part": p} for c, p in new.items()],
         )
     return part_cases, [*notes, *part_notes(whole)]
 
 
-def _known(database: Database, contents: Sequence[str]) -> Mapping[str, str]:
-    known: dict[str, str] = {}
+def _known(database: Database, contents: Sequence[int]) -> Mapping[int, str]:
+    known: dict[int, str] = {}
     with database.read() as connection:
         for lot in lots(contents):
-            rows = connection.execute(sa.select(parts.c.content, parts.c.part).where(parts.c.content.in_(lot)))
-            known |= {row.content: row.part for row in rows}
+            query = sa.select(parts.c.content, parts.c.part).where(parts.c.content.in_([*map(_hex, lot)]))
+            known |= {int(row.content, 16): row.part for row in connection.execute(query)}
     return known
+
+
+def _hex(content: int) -> str:
+    return f"{content:016x}"
 
 
 def record_opening(connection: sa.Connection, run_id: str, plan: Plan) -> None:

@@ -60,5 +60,5 @@ def parts_field(table: CasesTable, prompts: Sequence[Prompt]) -> CasesTable | No
 @st.cache_resource(max_entries=8, show_spinner="Looking for duplicates …")
 def _cases_of_part(
     digest: str, part: str, group: str, versions: tuple[str, ...], _table: CasesTable, _prompts: Sequence[Prompt]
-) -> tuple[tuple[Case, ...], list[str]]:
+) -> tuple[Sequence[Case], list[str]]:
     return cases_of_part(server.database(), _table.cases, _prompts, part=part, group=group)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ class CasesTable:
     """The cases of a table, called `name`. `columns` are its columns, `notes` are sentences on how it was read. Tables
     with the same `digest` have the same content."""
 
-    cases: tuple[Case, ...]
+    cases: Sequence[Case]
     columns: tuple[str, ...]
     notes: tuple[str, ...]
     digest: str
