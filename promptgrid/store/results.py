@@ -20,6 +20,7 @@ from promptgrid.store import ratings
 from promptgrid.store.database import Database, raw_cursor
 from promptgrid.store.schema import attempts, cases, cell_sums, cells, cells_with_replies, replies, runs, scores
 from promptgrid.store.schema import ratings as ratings_table
+from promptgrid.store.steps import steps_json
 
 _FIRST_CHUNK, _CHUNK, _CHUNK_CHARACTERS = 100, 2_000, 8_000_000  # rows read at once: fewer where texts are long
 _KEPT_CASES = 5_000
@@ -58,6 +59,7 @@ class ResultRow(NamedTuple):
     latency_ms: float | None
     first_token_ms: float | None
     attempts: int
+    calls: int | None
     reused: bool
     finish_reason: str | None
     status: str
@@ -73,6 +75,7 @@ class ResultRow(NamedTuple):
     human_note: str | None
     created_utc: str | None
     request_json: str | None
+    steps_json: str | None
     reply_id: int | None
     batch: int | None
     honoured: str | None
@@ -85,8 +88,8 @@ _PARAMETERS = tuple(column for spec in SPECS for column in spec.columns)
 _FIELDS = ResultRow._fields[:-3]
 _COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
     **{name: replies.c[name] for name in _FIELDS if name in replies.c},
-    **cell_sums,
     **{name: cells.c[name] for name in (*_FIELDS, *_PARAMETERS) if name in cells.c},
+    **cell_sums,
     "output": replies.c.text,
     "request_json": replies.c.request,
     "created": replies.c.created,
@@ -196,6 +199,7 @@ def _chunk(
     columns["cell_id"] = [f"{run_id}-{position}" for position in positions]
     columns["reused"] = list(map(bool, columns["reused"]))
     columns["created_utc"] = [None if seconds is None else _utc(seconds) for seconds in created]
+    columns["steps_json"] = list(map(steps_json(connection, run_id, first, last).get, positions))
     rated = ratings.summed(connection, run_id, first, last)
     people = [rated.get(position, (None, None)) for position in positions] if rated else [(None, None)] * len(positions)
     columns["human_score"], columns["human_note"] = zip(*people, strict=True)
@@ -212,8 +216,7 @@ def _utc(seconds: float) -> str:
 
 
 def _read_cases(connection: sa.Connection, run_id: str, wanted: set[int], known: _Cases) -> None:
-    """Reads the cases at the positions in `wanted` into `known`, a cache by position, which is cleared first when it is
-    large."""
+    """Reads the cases at the `wanted` positions into `known`, a cache by position; a large one is cleared first."""
     if len(known) > _KEPT_CASES:
         known.clear()
     if new := wanted - known.keys():

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     case,
     false,
+    func,
 )
 
 from promptgrid.prompt.parameters import SPECS
@@ -225,7 +226,7 @@ cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 cell_sums: Mapping[str, ColumnElement[Any]] = {
     name: case((cells.c.calls.is_(None), replies.c[name]), else_=cells.c[f"steps_{name}"]).label(name)
     for name in STEP_SUMS
-}
+} | {"calls": func.coalesce(cells.c.calls, case((cells.c.reply_id.is_not(None), 1))).label("calls")}
 """What all calls of a cell took, by the names of a reply's columns; for use with `cells_with_replies`."""
 
 steps = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -150,3 +151,12 @@ def test_a_budget_that_ends_in_mid_chain_keeps_what_is_paid(database: Database, 
     _, (again,) = rows_of(database, a_plan("1+2"))
     assert again.answer == "3"
     assert hostile.calls("ok") == 3
+
+
+def test_the_calls_of_a_cell_stand_in_the_results_file(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    _, (stepped, plain) = rows_of(database, a_plan("1+2", technique=["self-refine:rounds=1", "zero-shot"]))
+    calls = json.loads(stepped.steps_json or "")
+    assert (stepped.calls, plain.calls, plain.steps_json) == (3, 1, None)
+    assert [call["text"] for call in calls] == ["Answer: 4", "It is one too many.", "Answer: 3"]
+    assert sum(call["prompt_tokens"] for call in calls) == stepped.prompt_tokens

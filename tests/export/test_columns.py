@@ -9,13 +9,13 @@ CONTRACT = (
     "run_id, cell_id, case_id, part, prompt, prompt_version, technique, examples_k, model, endpoint, model_returned, "
     "temperature, temperature_sent, effort, effort_sent, parameter_note, top_p, max_tokens, seed, sample, "
     "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
-    "cost_usd, latency_ms, first_token_ms, attempts, reused, finish_reason, status, error, var.*, "
-    "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json"
+    "cost_usd, latency_ms, first_token_ms, attempts, calls, reused, finish_reason, status, error, var.*, "
+    "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json, steps_json"
 )
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
     assert tuple(CONTRACT.split(", ")) == COLUMNS
-    assert [*COLUMNS[:34], "var.a", "var.b", *COLUMNS[35:40], "score.x", *COLUMNS[41:]] == list(
+    assert [*COLUMNS[:35], "var.a", "var.b", *COLUMNS[36:41], "score.x", *COLUMNS[42:]] == list(
         columns_for(["a", "b"], ["x"])
     )

@@ -23,6 +23,7 @@ from promptgrid.ui.compare.differences import compared_with
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS
 from promptgrid.ui.compare.rating import rating_widget
+from promptgrid.ui.compare.steps import steps_list
 from promptgrid.ui.widgets.messages import message_list
 from promptgrid.ui.widgets.plain import plain
 
@@ -54,6 +55,7 @@ def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, e
 def _expanders(database: Database, run_id: str, row: ResultRow) -> None:
     """Draws closed expanders for the reasoning, messages, failed attempts, parameters and request."""
     _folded("Reasoning", row.reasoning, "compare_reasoning")
+    steps_list(database, run_id, row)
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
     _attempts(database, run_id, row)
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:

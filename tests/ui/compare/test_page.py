@@ -509,6 +509,15 @@ def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pyte
     assert "Failed attempts (1)" in [expander.label for expander in page.expander]
 
 
+def test_the_steps_of_a_cell_are_listed(database: Database) -> None:
+    plan = api.plan(judge(), [{"text": "case 1"}], models="openai/ok", techniques="self-refine:rounds=1", doubts=False)
+    run_id = client.submit(database, plan)
+    carried_out(database, run_id)
+    (only,) = variant_ids(database, run_id)
+    page = opened(run=run_id, case="1", variant=only)
+    assert "Steps (3 calls)" in [expander.label for expander in page.expander]
+
+
 def test_an_attempt_without_an_end_was_lost_with_its_runner(database: Database) -> None:
     run_id = new_run(database, cases=1, temperatures=(0,), samples=1)
     lost = Attempt(0, 1, started=time.time() - 3600)

@@ -1,0 +1,46 @@
+"""Shows the calls of a cell whose technique makes several: what each asked, what came, and what it took."""
+
+from __future__ import annotations
+
+import json
+
+import streamlit as st
+
+from promptgrid.humanize import dollars, many
+from promptgrid.prompt import Message
+from promptgrid.store import Database
+from promptgrid.store.results import ResultRow
+from promptgrid.store.steps import StoredStep, steps_of
+from promptgrid.ui.widgets.messages import message_list
+
+
+def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
+    """Lists the calls of the cell in a closed expander; draws nothing for a cell of one call."""
+    if not row.steps_json:
+        return
+    calls = steps_of(database, run_id, row.position)
+    with st.expander(f"Steps ({many(len(calls), 'call')})", key="compare_steps_open", on_change="rerun") as opened:
+        if opened.open:
+            messages = [message for call in calls for message in (_last_message(call), Message("assistant", call.text))]
+            marks = [mark for call in calls for mark in (f"{call.round + 1} · {call.step}", _figures(call))]
+            message_list(messages, marks=marks, height=420, key="compare_steps")
+
+
+def _last_message(call: StoredStep) -> Message:
+    """Returns the last message that the call sent; those before it stand in the earlier steps."""
+    body = json.loads(call.request)
+    last = (body.get("messages") or [{"role": "user", "content": body.get("prompt")}])[-1]
+    return Message(last["role"], str(last.get("content") or ""))
+
+
+def _figures(call: StoredStep) -> str:
+    """Returns the model, tokens, cost and time of a call in one line; what is not known is left out."""
+    tokens = None if call.prompt_tokens is None else call.prompt_tokens + (call.completion_tokens or 0)
+    figures = [
+        f"{call.endpoint}/{call.model}",
+        "" if tokens is None else f"{tokens:,} tokens",
+        "" if not call.cost_usd else dollars(call.cost_usd),
+        f"{call.latency_ms / 1000:.2f} s",
+        "reused" if call.reused else "",
+    ]
+    return " · ".join(filter(None, figures))
