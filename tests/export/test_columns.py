@@ -10,7 +10,8 @@ CONTRACT = (
     "temperature, temperature_sent, effort, effort_sent, parameter_note, top_p, max_tokens, seed, sample, "
     "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
     "cost_usd, latency_ms, first_token_ms, attempts, calls, reused, finish_reason, status, error, var.*, "
-    "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json, steps_json"
+    "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json, "
+    "steps_json"
 )
 
 
