@@ -42,7 +42,7 @@ class PromptgridError(Exception):
 
 class PromptError(PromptgridError):
     """Raised when a prompt's text or front matter is wrong. `line` is the number of the faulty line in the file or
-    text, from 1; 0 if there is none."""
+    message, from 1; 0 if there is none."""
 
     def __init__(self, message: str, *, hint: str = "", line: int = 0) -> None:
         super().__init__(message, hint=hint)
@@ -50,13 +50,13 @@ class PromptError(PromptgridError):
 
 
 class MissingVariables(PromptError):
-    """Raised when variables of a prompt have no value: `missing` maps the name of each to the lines that use it."""
+    """Raised when variables of a prompt have no value: `missing` maps the name of each to the places that use it, such
+    as `user message, line 2`."""
 
-    def __init__(self, missing: Mapping[str, Sequence[int]], *, hint: str = "") -> None:
-        where = ", ".join(f"{name} (line {', '.join(map(str, lines))})" for name, lines in missing.items())
-        first = min((min(lines) for lines in missing.values() if lines), default=0)
-        super().__init__(f"No value for {where}.", hint=hint or "Fill it in, or add a column of that name.", line=first)
-        self.missing = {name: list(lines) for name, lines in missing.items()}
+    def __init__(self, missing: Mapping[str, Sequence[str]], *, hint: str = "") -> None:
+        where = ", ".join(f"{name} ({'; '.join(places)})" for name, places in missing.items())
+        super().__init__(f"No value for {where}.", hint=hint or "Fill it in, or add a column of that name.")
+        self.missing = {name: list(places) for name, places in missing.items()}
 
 
 class TemplateLimit(PromptError):

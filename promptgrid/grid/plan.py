@@ -175,13 +175,13 @@ class Plan:
 
     def check_variables(self) -> None:
         """Raises MissingVariables with all required variables of the prompts for which some case has no value."""
-        missing: dict[str, list[int]] = {}
+        missing: dict[str, list[str]] = {}
         columns = self._case_list.columns
         for prompt in self.prompts:
             needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]
             for variable in needed:
                 if columns.get(variable.name, 0) < len(self.cases):
-                    missing.setdefault(variable.name, []).extend(variable.lines)
+                    missing.setdefault(variable.name, []).extend(variable.places)
         if missing:
             raise MissingVariables(missing, hint=columns_hint(missing, self.columns))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -25,11 +26,11 @@ _SMALL = 500_000  # characters of all messages, for which no limit needs to be c
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A variable that the messages use. `lines` are the lines that use it, counted from 1 through the texts of all
-    messages; `required` says whether it must have a value."""
+    """A variable that the messages use. `places` says where, in words, with lines counted from 1 within their message:
+    `user message, line 2`. `required` says whether it must have a value."""
 
     name: str
-    lines: tuple[int, ...]
+    places: tuple[str, ...]
     required: bool
 
 
@@ -42,7 +43,6 @@ class _Use(NamedTuple):
 class _Compiled(NamedTuple):
     template: Template
     uses: tuple[_Use, ...]
-    height: int  # lines of the source
     pieces: tuple[tuple[str, bool], ...]  # (text, False) and (variable, True); empty if the template has other parts
 
 
@@ -52,14 +52,24 @@ def variables(messages: Sequence[Message], inputs: Sequence[Input] = ()) -> list
     A variable is not required if every use has a `default` filter or stands under an `is defined`, or if its input has
     a default. Raises PromptError for broken Jinja.
     """
-    lines: dict[str, list[int]] = {}
-    required = {use.name for use in _uses(messages) if not use.guarded}
-    for use in _uses(messages):
-        places = lines.setdefault(use.name, [])
-        if use.line not in places:
-            places.append(use.line)
+    places: dict[str, dict[str, None]] = {}
+    required = set()
+    for name_of_message, item in zip(_names(messages), _compile_all(messages), strict=True):
+        for use in item.uses:
+            places.setdefault(use.name, {})[f"{name_of_message}, line {use.line}"] = None
+            if not use.guarded:
+                required.add(use.name)
     optional = {item.name for item in inputs if item.default is not None}
-    return [Variable(name, tuple(at), name in required and name not in optional) for name, at in lines.items()]
+    return [Variable(name, tuple(at), name in required and name not in optional) for name, at in places.items()]
+
+
+def _names(messages: Sequence[Message]) -> list[str]:
+    """Returns a name for each message: `user message`, or `message 3 (user)` if several have its role."""
+    counts = Counter(message.role for message in messages)
+    return [
+        f"{message.role} message" if counts[message.role] == 1 else f"message {number} ({message.role})"
+        for number, message in enumerate(messages, 1)
+    ]
 
 
 def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Sequence[Input] = ()) -> tuple[Message, ...]:
@@ -82,27 +92,16 @@ def render(messages: Sequence[Message], values: Mapping[str, Any], inputs: Seque
 
     with budget():
         return tuple(
-            Message(message.role, _rendered(message, item, context, start))
-            for message, item, start in zip(messages, compiled, _starts(compiled), strict=True)
+            Message(message.role, _rendered(name, item, context))
+            for message, name, item in zip(messages, _names(messages), compiled, strict=True)
         )
 
 
 def _check_missing(messages: Sequence[Message], context: Mapping[str, Any], compiled: Sequence[_Compiled]) -> None:
     if all(use.guarded or use.name in context for item in compiled for use in item.uses):
         return
-    missing = {v.name: v.lines for v in variables(messages) if v.required and v.name not in context}
+    missing = {v.name: v.places for v in variables(messages) if v.required and v.name not in context}
     raise MissingVariables(missing)
-
-
-def _uses(messages: Sequence[Message]) -> Iterator[_Use]:
-    compiled = _compile_all(messages)
-    for item, start in zip(compiled, _starts(compiled), strict=True):
-        yield from (use._replace(line=use.line + start) for use in item.uses)
-
-
-def _starts(compiled: Sequence[_Compiled]) -> list[int]:
-    """Returns for each message how many lines the messages before it have."""
-    return [sum(item.height for item in compiled[:index]) for index in range(len(compiled))]
 
 
 def _compile_all(messages: Sequence[Message]) -> list[_Compiled]:
@@ -111,7 +110,7 @@ def _compile_all(messages: Sequence[Message]) -> list[_Compiled]:
         try:
             compiled.append(_compiled(message.text))
         except PromptError as error:
-            raise _placed(error, message, error.line, sum(item.height for item in compiled)) from error.__cause__
+            raise _placed(error, _names(messages)[len(compiled)], error.line) from error.__cause__
     return compiled
 
 
@@ -132,7 +131,7 @@ def _compiled(text: str) -> _Compiled:
         raise TemplateLimit("The template is nested too deeply.") from error
     except (SyntaxError, ValueError, OverflowError) as error:
         raise PromptError(f"The template cannot be read: {_sentence(error)}") from error
-    return _Compiled(template, uses, text.count("\n") + 1, _pieces(tree))
+    return _Compiled(template, uses, _pieces(tree))
 
 
 def _check_size(environment: BoundedEnvironment, text: str) -> None:
@@ -207,7 +206,8 @@ def _asked_for(test: nodes.Node) -> frozenset[str]:
     )
 
 
-def _rendered(message: Message, compiled: _Compiled, context: dict[str, Any], start: int) -> str:
+def _rendered(name: str, compiled: _Compiled, context: dict[str, Any]) -> str:
+    """Returns the text of the message called `name`."""
     from promptgrid.prompt.bounds import MAX_CHARS
 
     template = compiled.template
@@ -218,7 +218,7 @@ def _rendered(message: Message, compiled: _Compiled, context: dict[str, Any], st
             raise TemplateLimit(f"The message has {len(text):,} characters; {MAX_CHARS:,} is the limit.")
     except Exception as error:
         line = _line(template, error.__traceback__)
-        raise _placed(_as_ours(error), message, line, start) from error
+        raise _placed(_as_ours(error), name, line) from error
     return text
 
 
@@ -245,13 +245,10 @@ def _sentence(error: Exception) -> str:
     return f"{(str(error) or type(error).__name__).rstrip('.')}."
 
 
-def _placed(error: PromptError, message: Message, line: int, start: int) -> PromptError:
-    """Returns the error with the role of its `message`, and the `line` in that message (0: unknown), in its text. The
-    `line` of the returned error counts through all messages; `start` is the number of lines before this message."""
-    if not line:
-        return type(error)(f"In the {message.role} message: {error.message}", hint=error.hint)
-    text = f"In the {message.role} message, line {line}: {error.message}"
-    return type(error)(text, hint=error.hint, line=start + line)
+def _placed(error: PromptError, name: str, line: int) -> PromptError:
+    """Returns the error with the `name` of its message, and the `line` in that message (0: unknown), in its text."""
+    place = f"In the {name}" if name.endswith(" message") else f"In {name}"
+    return type(error)(f"{place}{f', line {line}' if line else ''}: {error.message}", hint=error.hint, line=line)
 
 
 def _line(template: Template, trace: TracebackType | None) -> int:

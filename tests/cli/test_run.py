@@ -48,7 +48,7 @@ def test_missing_variables_are_all_named_and_nothing_is_sent(hostile: HostileSer
     Path("cases.csv").write_text("word\nx\n", "utf-8")
     result = promptgrid(*RUN)
     assert result.exit_code == 2
-    assert "text (line 2)" in result.output
+    assert "text (user message, line 1)" in result.output
     assert not hostile.calls("ok")
 
 

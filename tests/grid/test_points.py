@@ -169,7 +169,7 @@ def test_all_missing_variables_are_named_before_anything_is_sent() -> None:
     two = replace(PROMPT, messages=(Message("user", "{{ sum }}\n{{ unit }} {{ place }}"),))
     with pytest.raises(MissingVariables) as caught:
         a_plan(prompts=(two,)).check_variables()
-    assert caught.value.missing == {"unit": [2], "place": [2]}
+    assert caught.value.missing == {"unit": ["user message, line 2"], "place": ["user message, line 2"]}
 
 
 def test_a_case_that_cannot_be_rendered_is_named() -> None:

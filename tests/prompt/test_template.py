@@ -19,12 +19,12 @@ def named(template: str) -> dict[str, bool]:
     return {item.name: item.required for item in variables([Message("user", template)])}
 
 
-def test_variables_come_in_order_of_first_use_with_lines_through_all_messages() -> None:
+def test_variables_come_in_order_of_first_use_with_lines_within_their_message() -> None:
     messages = [Message("system", "You are {{ role }}.\n\nBe {{ tone }}."), Message("user", "{{ text }}\n{{ role }}")]
     assert variables(messages) == [
-        Variable("role", (1, 5), True),
-        Variable("tone", (3,), True),
-        Variable("text", (4,), True),
+        Variable("role", ("system message, line 1", "user message, line 2"), True),
+        Variable("tone", ("system message, line 3",), True),
+        Variable("text", ("user message, line 1",), True),
     ]
 
 
@@ -63,8 +63,20 @@ def test_all_missing_variables_are_named_at_once_with_their_lines() -> None:
     messages = [Message("system", "{{ a }}\n{{ b }}"), Message("user", "{{ a }} {{ c | default('') }} {{ d }}")]
     with pytest.raises(MissingVariables) as caught:
         render(messages, {"d": ""})
-    assert caught.value.missing == {"a": [1, 3], "b": [2]}
-    assert str(caught.value).startswith("No value for a (line 1, 3), b (line 2).")
+    assert caught.value.missing == {
+        "a": ["system message, line 1", "user message, line 1"], "b": ["system message, line 2"],
+    }  # fmt: skip
+    assert str(caught.value).startswith(
+        "No value for a (system message, line 1; user message, line 1), b (system message, line 2)."
+    )
+
+
+def test_of_several_messages_with_one_role_the_number_is_named() -> None:
+    messages = [Message("user", "a"), Message("assistant", "b"), Message("user", "\n{{ c }}")]
+    with pytest.raises(MissingVariables, match=r"c \(message 3 \(user\), line 2\)"):
+        render(messages, {})
+    with pytest.raises(PromptError, match=r"In message 3 \(user\), line 2: "):
+        render([*messages[:2], Message("user", "\n{{ c")], {})
 
 
 def test_a_value_is_text_whatever_it_holds() -> None:
@@ -95,7 +107,7 @@ def test_newlines_around_a_message_are_trimmed_after_rendering() -> None:
 def test_broken_jinja_names_message_and_line(template: str, line: int) -> None:
     with pytest.raises(PromptError) as caught:
         render([Message("system", "first"), Message("user", template)], {"x": "1"})
-    assert caught.value.line == line + 1
+    assert caught.value.line == line
     assert f"user message, line {line}" in str(caught.value)
 
 

@@ -283,7 +283,7 @@ def test_variables_without_a_value_are_all_named_and_nothing_is_sent(hostile: Ho
     page.selectbox(key="compose_model").set_value("openai/ok")
     message(page, 1).set_value("{{ text }} {{ place }} {{ year }}")
     press(ran(page), "compose_try")
-    assert "No value for place (line 6), year (line 6)" in shown(page)
+    assert "No value for place (user message, line 1), year (user message, line 1)" in shown(page)
     assert hostile.calls("ok") == 0
 
 
