@@ -18,6 +18,6 @@ with left:
     runs.marked_runs(database())
 with right:
     st.subheader("Scores over time")
-    scores.prompt_scores(database())
+    scores.scores_of_prompt(database())
     st.subheader("Costs")
     costs.costs_table(database())

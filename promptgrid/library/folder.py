@@ -192,7 +192,7 @@ class Library:
             _move_versions(self.versions_folder(source.stem), self.versions_folder(target.stem))
 
     def cases(self) -> list[Path]:
-        """Returns the paths of the library's tables of cases: cases/*.csv."""
+        """Returns the paths of the library's tables of cases, in its folder cases/."""
         return sorted(tables(self.folder), key=_alphabetic)
 
     def _entry(self, path: Path) -> LibraryEntry | None:

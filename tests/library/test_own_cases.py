@@ -9,10 +9,11 @@ import pytest
 from click.testing import CliRunner
 
 from promptgrid import api
+from promptgrid.cases.table import FORMATS
 from promptgrid.cli import main
-from promptgrid.errors import CasesError
+from promptgrid.errors import CasesError, LibraryError
 from promptgrid.library.folder import Library
-from promptgrid.library.own_cases import own_table, tables
+from promptgrid.library.own_cases import TABLES, add_table, own_table, tables
 
 PROMPT = """---
 name: stranger
@@ -79,3 +80,16 @@ def test_a_plan_reads_no_file_that_only_the_prompt_names(
     assert "secret" not in refused.output
     named = api.cases_table(tmp_path / "private.csv", [Library(folder).load("stranger")[0]])
     assert len(named.cases) == 1
+
+
+def test_a_table_is_added_beside_one_of_its_name_and_listed(tmp_path: Path) -> None:
+    names = ["a.csv", "a.csv", "b.JSONL", "c.txt", "d.xlsx"]
+    added = [add_table(tmp_path, name, b"x\n1\n").name for name in names]
+    assert added == ["a.csv", "a-2.csv", "b.jsonl", "c.csv", "d.xlsx"]
+    assert {path.name for path in tables(tmp_path)} == set(added)
+    with pytest.raises(LibraryError):
+        add_table(tmp_path, "../x.csv", b"")
+
+
+def test_every_form_of_table_that_can_be_read_can_be_kept() -> None:
+    assert {suffix.removeprefix(".") for suffix in TABLES} == set(FORMATS) - {"txt"}

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from promptgrid import api
 from promptgrid.errors import LibraryError, PromptError
+from promptgrid.library import versions as marked
 from promptgrid.library.folder import Library
 from promptgrid.paths import shipped_folder
-from promptgrid.ui import library as library_view
+from promptgrid.prompt import Message, Prompt
+from promptgrid.runner import client
+from promptgrid.store import Database, plans
+from promptgrid.techniques import TECHNIQUES
+from promptgrid.ui.library import listing
+from tests.faults.server import HostileServer
+from tests.running import carried_out
 from tests.ui.pages import opened, press, ran, shown
 
 GOOD = b"---\nname: other\ndescription: Says hello. # a comment\n---\nuser:\nHello {{ name }}\n"
@@ -29,21 +39,26 @@ def three_prompts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     return Library(folder)
 
 
+def table(page: AppTest) -> list[dict[str, Any]]:
+    """The rows of the table of prompts."""
+    data: list[dict[str, Any]] = json.loads(page.get("bidi_component")[0].proto.json)["rows"]
+    return data
+
+
 def select(page: AppTest, row: int) -> AppTest:
-    key = f"library_table_{page.session_state['library_table_number']}"
-    page.session_state[key] = {"selection": {"rows": [], "columns": [], "cells": [(row, "name")]}}
+    page.query_params["prompt"] = table(page)[row]["name"]
     return ran(page)
 
 
 def listed(page: AppTest) -> list[Any]:
-    return list(page.dataframe[0].value["name"])
+    return [row["name"] for row in table(page)]
 
 
 def test_prompts_are_listed_with_what_they_can_serve() -> None:
     page = opened("4_Library.py")
-    frame = page.dataframe[0].value
-    assert list(frame["name"]) == ["arithmetic", "continuation-zh", "sentiment"]
-    assert list(frame["techniques"]) == [5, 1, 5]
+    assert listed(page) == ["arithmetic", "continuation-zh", "sentiment"]
+    counts = [row["cells"]["techniques"]["order"] for row in table(page)]
+    assert counts[1] == 1 < counts[0] <= len(TECHNIQUES)
     assert "3 prompts" in shown(page)
     page = select(page, 1)
     assert "Techniques: zero-shot · few-shot: a plain continuation" in shown(page)
@@ -54,14 +69,14 @@ def test_prompts_are_listed_with_what_they_can_serve() -> None:
     [("review POSITIVE", ["sentiment"]), ("续 写", []), ("chinese", ["continuation-zh"]), ("", 3)],
 )
 def test_finding_needs_every_word_somewhere(words: str, matches: list[str] | int, three_prompts: Library) -> None:
-    names = [entry.name for entry in library_view.matching(three_prompts.entries(), words)]
+    names = [entry.name for entry in listing.matching(three_prompts.entries(), words)]
     assert names == matches or len(names) == matches
 
 
 def test_a_broken_prompt_is_listed_with_its_reason_and_can_be_deleted(three_prompts: Library) -> None:
     three_prompts.path("broken").write_text("---\nname: [\n---\nuser:\nHi\n", "utf-8")
     page = opened("4_Library.py")
-    assert page.dataframe[0].value["description"][1].startswith("Broken: ")
+    assert table(page)[1]["cells"]["description"]["text"].startswith("Broken: ")
     page = select(page, 1)
     assert str(three_prompts.path("broken")) in shown(page)
     press(page, "library_delete")
@@ -73,7 +88,7 @@ def test_a_deleted_prompt_comes_back_by_undo_with_its_bytes(three_prompts: Libra
     page = press(select(opened("4_Library.py"), 2), "library_delete")
     assert "Deleted sentiment." in shown(page)
     assert listed(page) == ["arithmetic", "continuation-zh"]
-    press(page, "library_undo_delete")
+    press(page, "library_undo")
     assert three_prompts.path("sentiment").read_bytes() == before
     assert "Restored sentiment." in shown(page)
     assert "Deleted" not in shown(page)
@@ -151,7 +166,7 @@ def test_a_files_path_does_not_lead_out_of_the_library(three_prompts: Library) -
 
 def test_the_tables_of_cases_are_listed_with_their_rows(three_prompts: Library) -> None:
     (three_prompts.folder / "cases" / "bad.csv").write_text("a,a\n1,2\n", "utf-8")
-    frame = opened("4_Library.py").dataframe[1].value
+    frame = opened("4_Library.py").dataframe[0].value
     assert dict(zip(frame["table"], frame["columns"], strict=True))["sentiment.csv"] == "text, expected"
     assert "both called 'a'" in dict(zip(frame["table"], frame["columns"], strict=True))["bad.csv"]
 
@@ -180,3 +195,119 @@ def test_an_etag_tells_whether_a_file_has_changed(three_prompts: Library) -> Non
     three_prompts.path("sentiment").write_bytes(GOOD)
     assert three_prompts.etag("sentiment") not in (etag, None)
     assert three_prompts.etag("nothing") is None
+
+
+def test_a_name_is_a_link_that_opens_the_prompt(three_prompts: Library) -> None:
+    three_prompts.rename("arithmetic", "sums & more 算术")
+    page = opened("4_Library.py")
+    assert table(page)[2]["address"] == "Compose?prompt=sums%20%26%20more%20%E7%AE%97%E6%9C%AF"
+    page.session_state["library_table"] = {"open": "sentiment"}
+    page.run()
+    assert page.selectbox(key="compose_choice").value == "sentiment"
+
+
+def test_a_new_prompt_opens_on_compose_and_a_taken_or_bad_name_stays_here(three_prompts: Library) -> None:
+    page = opened("4_Library.py")
+    for name, message in (("sentiment", "already"), ("a/b", "contains '/'"), ("", "not a valid file name")):
+        page.text_input(key="library_new_prompt").set_value(name)
+        assert message in shown(press(page, "FormSubmitter:library_new_form-Create"))
+    page.text_input(key="library_new_prompt").set_value("fresh")
+    page.button(key="FormSubmitter:library_new_form-Create").click()
+    page.run()
+    assert page.selectbox(key="compose_choice").value == "fresh"
+
+
+def test_a_table_of_cases_is_imported_beside_one_of_its_name_and_a_broken_one_is_not(three_prompts: Library) -> None:
+    page = upload(opened("4_Library.py"), "sentiment.csv", b"text,expected\nFine.,positive\n")
+    assert "Imported cases/sentiment-2.csv (1 row)." in shown(page)
+    page = upload(page, "more.jsonl", b'{"text": "Fine."}\n', 1)
+    assert "more.jsonl" in list(page.dataframe[0].value["table"])
+    page = upload(page, "bad.csv", b"a,a\n1,2\n", 2)
+    assert "both called 'a'" in shown(page)
+    page = upload(page, "kyrillisch.csv", "текст\nхорошо\n".encode("cp1251"), 3)
+    assert "its encoding is asked for" in shown(page)
+    assert {path.name for path in three_prompts.cases()} >= {"sentiment-2.csv", "more.jsonl", "kyrillisch.csv"}
+    assert not (three_prompts.folder / "cases" / "bad.csv").exists()
+
+
+def versions_of(page: AppTest) -> AppTest:
+    """The page with the versions of the prompt sentiment open."""
+    page.query_params["prompt"] = "sentiment"
+    page.session_state["library_versions_open"] = True
+    return ran(page)
+
+
+@pytest.fixture
+def two_versions(three_prompts: Library) -> tuple[Prompt, Prompt]:
+    """The prompt sentiment as it was before, stored by its run, and as it is now."""
+    old, etag = three_prompts.load("sentiment")
+    with Database().write() as connection:
+        plans.keep_version(connection, old)
+    new = replace(old, messages=(Message("user", "Which mood? {{ text }}"),), description="Newer.")
+    three_prompts.save(new, etag)
+    return old, new
+
+
+def test_two_versions_are_compared_word_by_word(two_versions: tuple[Prompt, Prompt]) -> None:
+    old, new = two_versions
+    page = versions_of(opened("4_Library.py"))
+    assert [page.selectbox(key=f"library_{key}_sentiment").value for key in ("version", "against")] == [
+        old.version,
+        new.version,
+    ]
+    diff = json.loads(page.get("bidi_component")[-1].proto.json)
+    assert "mood" in "".join(part["text"] for part in diff["parts"] if part["kind"] == "added")
+    assert "label" in "".join(part["text"] for part in diff["parts"] if part["kind"] == "removed")
+
+
+def test_a_version_gets_a_label_and_a_note_with_undo(
+    two_versions: tuple[Prompt, Prompt], three_prompts: Library
+) -> None:
+    old, new = two_versions
+    page = versions_of(opened("4_Library.py"))
+    for version in (old, new):
+        page.selectbox(key="library_version_sentiment").set_value(version.version)
+        ran(page)
+        page.text_input(key="library_label_text").set_value("production")
+        press(page, "FormSubmitter:library_label_form-Put it on")
+        assert marked.marks(three_prompts, "sentiment").labels == {"production": version.version}
+    assert table(page)[2]["cells"]["version"]["note"] == "production"
+    press(page, "library_undo")
+    assert marked.marks(three_prompts, "sentiment").labels == {"production": old.version}
+    press(page, "library_undo")
+    assert marked.marks(three_prompts, "sentiment").labels == {}
+
+    page.text_input(key=f"library_note_sentiment_{new.version}").set_value("Read by legal.")
+    press(page, "FormSubmitter:library_note_form-Save")
+    assert "Read by legal." in shown(page)
+    press(page, "library_undo")
+    assert marked.marks(three_prompts, "sentiment").notes == {}
+    page.text_input(key="library_label_text").set_value("beef")
+    assert "could be a version" in shown(press(page, "FormSubmitter:library_label_form-Put it on"))
+
+
+def test_a_prompt_is_rolled_back_with_undo_and_what_was_current_stays_a_version(
+    two_versions: tuple[Prompt, Prompt], three_prompts: Library
+) -> None:
+    old, new = two_versions
+    content = three_prompts.path("sentiment").read_bytes()
+    page = press(versions_of(opened("4_Library.py")), "library_roll_back")
+    assert three_prompts.load("sentiment")[0] == replace(old, description="Newer.")
+    assert {version for version, _ in plans.versions(Database(), "sentiment")} == {old.version, new.version}
+    assert f"Rolled sentiment back to {old.version[:6]}." in shown(page)
+    press(page, "library_undo")
+    assert three_prompts.path("sentiment").read_bytes() == content
+
+
+def test_the_scores_of_a_prompt_over_time_stand_in_the_library(
+    endpoint: HostileServer, database: Database, three_prompts: Library
+) -> None:
+    endpoint.answer = lambda body: "positive"
+    run_id = client.submit(
+        database, api.plan("sentiment", [{"text": "Fine.", "expected": "positive"}], models="openai/ok")
+    )
+    carried_out(database, run_id)
+    page = opened("4_Library.py", prompt="sentiment")
+    page.session_state["library_scores_open"] = True
+    ran(page)
+    assert list(page.dataframe[0].value["score"]) == [100.0]

@@ -18,15 +18,19 @@ _KEY = "history_prompt"
 _HEIGHT = 220
 
 
-def prompt_scores(database: Database) -> None:
-    """Draws the selector of the prompt, a chart of its scores with a point for each run, and the same as a table."""
+def scores_of_prompt(database: Database) -> None:
+    """Draws the selector of the prompt and its scores."""
     names = run_prompts(database)
     if not names:
         st.caption("No runs yet.")
         return
     requested = st.query_params.get("prompt", "")
     keep_selection(_KEY, names, requested if requested in names else names[0])
-    prompt = st.selectbox("Prompt", names, key=_KEY, label_visibility="collapsed")
+    prompt_scores(database, st.selectbox("Prompt", names, key=_KEY, label_visibility="collapsed"))
+
+
+def prompt_scores(database: Database, prompt: str) -> None:
+    """Draws a chart of the scores of a prompt, called `prompt`, with a point for each run, and the same as a table."""
     history = _history(prompt, str(database.version()), _database=database)
     if not history:
         st.caption("No run of this prompt has a score.")
