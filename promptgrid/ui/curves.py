@@ -16,7 +16,7 @@ from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
 from promptgrid.ui import links
-from promptgrid.ui.links import set_query
+from promptgrid.ui.links import follow_address, set_query
 from promptgrid.ui.widgets.feedback import empty_state
 from promptgrid.ui.widgets.plain import plain
 
@@ -33,6 +33,7 @@ def read_curve(database: Database, run: RunInfo) -> Curve:
 
     The parameter is the one in the address (`?over=`). If the run varies several, a control selects one of them.
     """
+    follow_address(_OVER, _LINES)
     axes = drawable_axes(database, run.id)
     requested = st.session_state.get(_OVER) or st.query_params.get("over")
     axis = requested if requested in axes else axes[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 HOME = "workbench.py"
 COMPOSE = "pages/1_Compose.py"
@@ -22,6 +23,8 @@ NEXT_WORD = "pages/9_Next_word.py"
 CHAT = "pages/10_Chat.py"
 HISTORY = "pages/11_History.py"
 
+_FOLLOWERS = "address_followers"  # in the session state: the keys in it that repeat the address
+
 
 def parse_number(text: str) -> int:
     """Returns the number that `text` from an address holds, at most eight digits; 0 if it is anything else."""
@@ -33,3 +36,17 @@ def set_query(query: Mapping[str, str | list[str]]) -> None:
     current = {name: st.query_params.get_all(name) for name in st.query_params}
     if current != {name: [value] if isinstance(value, str) else value for name, value in query.items()}:
         st.query_params.from_dict(query)
+
+
+def follow_address(*keys: str) -> None:
+    """Notes that the session state under `keys` repeats the address, which `take_address` then lets decide."""
+    st.session_state.setdefault(_FOLLOWERS, set()).update(keys)
+
+
+def take_address() -> None:
+    """If the browser went back or forward to this address, drops the session state that repeats the address, which
+    would win over it. Call it before the page draws a widget."""
+    context = get_script_run_ctx()
+    if context is not None and context.is_history_navigation:
+        for key in st.session_state.get(_FOLLOWERS, ()):
+            st.session_state.pop(key, None)

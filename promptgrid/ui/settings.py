@@ -18,6 +18,7 @@ from promptgrid.models import learned
 from promptgrid.runner.process import log_path
 from promptgrid.store import conversations, runs
 from promptgrid.ui import server
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
 from promptgrid.ui.widgets.feedback import calls_label, show_error
 from promptgrid.ui.widgets.plain import plain
@@ -198,6 +199,7 @@ def _purge_popover() -> None:
                 runs.purge(server.database())
                 conversations.purge(server.database())
             disk_usage.clear()
+            close_popover()
             st.toast(f"{deleted} removed.")
             st.rerun()
 

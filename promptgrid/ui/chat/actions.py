@@ -20,7 +20,7 @@ from promptgrid.store.conversations import Conversation, Node
 from promptgrid.techniques import PromptPart
 from promptgrid.text import one_line
 from promptgrid.ui.server import database, stop_when_left
-from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
+from promptgrid.ui.widgets.callbacks import close_popover, leaving_error, one_at_a_time
 
 _PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
 
@@ -92,6 +92,7 @@ def begin(prompt: Prompt | None = None) -> None:
     conversation_id = conversations.create(database(), name, chat.to_json(settings), opening)
     st.session_state[text_key(conversation_id)] = question
     st.query_params["chat"] = conversation_id
+    close_popover()
 
 
 def send(conversation_id: str, *, ask: bool) -> None:
@@ -170,6 +171,7 @@ def delete(conversation_id: str) -> None:
     conversations.delete(database(), conversation_id)
     st.session_state.chat_undo = (conversation_id, None)
     st.query_params.pop("chat", None)
+    close_popover()
 
 
 def show_branch(conversation_id: str, leaf: int) -> None:

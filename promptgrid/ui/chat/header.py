@@ -14,6 +14,7 @@ from promptgrid.text import one_line
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.saving import save_popover
 from promptgrid.ui.server import database, library, prompts
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import empty_state, note_with_button, show_left_error
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.words_diff import show_words_diff
@@ -125,6 +126,7 @@ def _deleted(deleted: Sequence[Info]) -> None:
 def _restore(conversation_id: str) -> None:
     conversations.restore(database(), conversation_id)
     st.query_params["chat"] = conversation_id
+    close_popover()
     if st.session_state.get("chat_undo", ("", 0))[0] == conversation_id:
         del st.session_state["chat_undo"]
 
@@ -146,6 +148,7 @@ def _rename(conversation_id: str, key: str) -> None:
     name = str(st.session_state[key] or "").strip()
     if name:
         conversations.rename(database(), conversation_id, name)
+        close_popover()
 
 
 def other_branch(conversation: Conversation, variant: ChatVariant) -> None:

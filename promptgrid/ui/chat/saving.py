@@ -15,6 +15,7 @@ from promptgrid.store.conversations import Conversation
 from promptgrid.ui import links
 from promptgrid.ui.chat import actions
 from promptgrid.ui.server import database, library
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.fields import keep_selection
 
 PROMPT, EXAMPLES, CASE = "A prompt, turns as messages", "A prompt, turns as examples", "A case"
@@ -86,6 +87,7 @@ def _save(conversation_id: str) -> None:
         raise LibraryError(f"There is a prompt {name!r} already.", hint="Choose another name.")
     library().save(prompt, None)
     session.chat_done = (f"Saved as the prompt {name}.", links.COMPOSE, {"prompt": name})
+    close_popover()
 
 
 def _save_case(name: str, branch: list[Message]) -> None:
@@ -94,3 +96,4 @@ def _save_case(name: str, branch: list[Message]) -> None:
     write(path, chat.with_case(branch, table).encode())
     action = "Added to" if table else "Saved as the first row of"
     st.session_state.chat_done = (f"{action} cases/{path.name}.", links.LIBRARY, {})
+    close_popover()

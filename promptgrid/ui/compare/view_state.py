@@ -11,7 +11,7 @@ from promptgrid.compare import METRICS, SHOWS, VARIANT, Axis, ComparisonRows, Fa
 from promptgrid.compare.axes import PARAMETER_AXES, AxisValue, value_text
 from promptgrid.compare.layouts import layout
 from promptgrid.ui.compare.paging import page_rows
-from promptgrid.ui.links import parse_number, set_query
+from promptgrid.ui.links import follow_address, parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
 MATRIX = "compare_matrix"
@@ -66,6 +66,7 @@ def start() -> None:
     """Adds the style sheet of the page, and fills widgets that have no value yet from the address (after a refresh, or
     by a link), else with defaults."""
     st.html(f"<style>{(STATIC / 'compare.css').read_text('utf-8')}</style>")
+    follow_address(*_NAMES, *_OF_CELL, MATRIX, AGAINST)
     for key, name in _NAMES.items():
         if key not in st.session_state and name in st.query_params:
             st.session_state[key] = _read(key, st.query_params.get_all(name))

@@ -13,6 +13,7 @@ from promptgrid.store.drafts import DraftInfo
 from promptgrid.ui import links
 from promptgrid.ui.compose import opened, state, versions
 from promptgrid.ui.server import library
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import file_notes, show_error
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.undo import undo_note
@@ -194,4 +195,6 @@ def _with_name(act: Callable[[str], None], key: str) -> None:
     name = str(st.session_state.get(key) or "").strip()
     if name:
         act(name)
-        st.session_state[key] = ""
+        if "compose_error" not in st.session_state:  # else the name stays, to be corrected
+            st.session_state[key] = ""
+            close_popover()

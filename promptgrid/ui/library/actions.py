@@ -15,6 +15,7 @@ from promptgrid.library.folder import LibraryEntry
 from promptgrid.library.own_cases import TABLES, add_table
 from promptgrid.ui import links
 from promptgrid.ui.server import library
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.undo import offer_undo, undo_note
@@ -102,9 +103,10 @@ def deleted_prompts() -> None:
 
 def act(action: Callable[[], str], name: str = "") -> None:
     """Runs the action of a callback, and stores the message that it returns, or its error, for `notices` to show. The
-    error is shown with `name`, the prompt or file on which the action works ("": none)."""
+    error is shown with `name`, the prompt or file on which the action works ("": none). Success closes the popover."""
     try:
         st.session_state.library_done = action()
+        close_popover()
     except PromptgridError as error:
         st.session_state.setdefault("library_errors", []).append((name, error))
 
@@ -149,6 +151,7 @@ def _import(files: Sequence[Any]) -> None:
             imported.append(add(name, file.getvalue()))
         except PromptgridError as error:
             st.session_state.setdefault("library_errors", []).append((name, error))
+    close_popover()
     st.session_state.library_done = f"Imported {', '.join(imported)}." if imported else ""
     st.session_state.library_uploads = st.session_state.get("library_uploads", 0) + 1
 

@@ -19,6 +19,7 @@ from promptgrid.ui import server
 from promptgrid.ui.run.axes import more_values
 from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.run.preflight import facts, notes
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import calls_label, show_error, showing_errors
 from promptgrid.ui.widgets.fields import number_field
 
@@ -107,4 +108,5 @@ def _extend(run_id: str, plan: Plan, wider: Plan) -> None:
     except PromptgridError as error:
         show_error(error)
     else:
+        close_popover()
         st.rerun()

@@ -69,12 +69,19 @@ def frame(title: str, *, footer: Sequence[FootLine] = (), below: Callable[[], No
 
 def _menu() -> None:
     folder = _app_folder()
-    for group, pages in MENU.items():
+    for group, entries in MENU.items():
         if group:
             st.caption(group)
-        for file, label, icon in pages:
+        for file, label, icon in entries:
             if (folder / file).is_file():
                 st.page_link(file, label=label, icon=f":material/{icon}:", width="stretch")
+
+
+def pages() -> list[tuple[str, str]]:
+    """Returns the path and the name of each page in the menu."""
+    folder = _app_folder()
+    entries = [(file, label) for group in MENU.values() for file, label, _ in group]
+    return [(file, label) for file, label in entries if (folder / file).is_file()]
 
 
 def _app_folder() -> Path:

@@ -1,4 +1,5 @@
-"""Decorators for callbacks: `one_at_a_time` runs them in turn, and `leaving_error` stores their errors for the page."""
+"""What callbacks need: `one_at_a_time` runs them in turn, `leaving_error` stores their errors for the page, and
+`close_popover` closes the popover whose button called them."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _lock = threading.RLock()
+_CLOSED = "popovers_closed"  # in the session state
 
 
 def one_at_a_time(action: Callable[P, R]) -> Callable[P, R]:
@@ -45,3 +47,14 @@ def leaving_error(key: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
         return callback
 
     return decorate
+
+
+def close_popover() -> None:
+    """Closes the open popover as soon as the page is drawn again: for the callback of a button in it, after success.
+    Streamlit leaves a popover open until the user presses elsewhere."""
+    st.session_state[_CLOSED] = popovers_closed() + 1
+
+
+def popovers_closed() -> int:
+    """Returns how often `close_popover` was called in this session; the script of the frame closes at a change."""
+    return int(st.session_state.get(_CLOSED, 0))

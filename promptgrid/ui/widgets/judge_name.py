@@ -8,6 +8,7 @@ import streamlit as st
 
 from promptgrid.store import Database
 from promptgrid.store.drafts import draft, keep_draft
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.plain import plain
 
 LONGEST = 60
@@ -39,6 +40,7 @@ def _rename(database: Database, key: str) -> None:
     name = str(st.session_state[key]).strip() or _system_user()
     st.session_state[_NAME] = name
     keep_draft(database, _DRAFT, name)
+    close_popover()
 
 
 def _system_user() -> str:

@@ -12,6 +12,7 @@ from promptgrid.runner.phrases import STATUS_WORDS
 from promptgrid.store import Database, runs
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui import links
+from promptgrid.ui.links import follow_address
 from promptgrid.ui.widgets.feedback import empty_state, show_error
 from promptgrid.ui.widgets.fields import keep_selection
 
@@ -32,6 +33,7 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
             st.switch_page(links.RUN)
         st.stop()
     key = f"{page}_run"
+    follow_address(key)
     keep_selection(key, listed, from_address if from_address in listed else next(iter(listed)))
     selected = st.selectbox(
         "Run",
