@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from promptgrid.export.report import Report
 
 _SIGNS = re.compile(r"[\\`*_\[\]<>|~&$]")  # characters that Markdown interprets within a cell
-# Text that GitHub turns into a link or an image without markup: mentions, issue numbers, emoji codes, addresses. A
-# backslash does not prevent this; a zero-width character does.
-_LATE = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=:)(?=\w+:)|(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
-_WORD_JOINER = "\u2060"
+# Text that GitHub turns into a link or an image without markup: addresses, mentions, issue numbers, emoji codes. A
+# backslash does not prevent this. A code span does, and unlike an invisible character it can be copied.
+_LATE = re.compile(r"\w+://[^\s|`<>\\]*|www\.[^\s|`<>\\]*|[\w.+-]*@\w[\w.-]*|\#\d+|:[a-z][\w+-]*:", re.IGNORECASE)
 _NOT_SHOWN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LINE_ENDS = re.compile("\r\n|[\n\r\x0b\x0c\x85\u2028\u2029]")
 
@@ -37,13 +36,17 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def cell(value: Any) -> str:
     """Returns a value as a cell of a Markdown table, in which all its characters are shown literally: line ends as
-    <br>, undisplayable ones as U+FFFD."""
+    <br>, undisplayable ones as U+FFFD. What GitHub would turn into a link stands in a code span."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.6g}"
     text = _NOT_SHOWN.sub("\ufffd", _LINE_ENDS.sub("\n", str(value))).strip()
-    return _SIGNS.sub(r"\\\g<0>", _LATE.sub(_WORD_JOINER, text)).replace("\n", "<br>")
+    pieces, at = [], 0
+    for match in _LATE.finditer(text):
+        pieces += [_SIGNS.sub(r"\\\g<0>", text[at : match.start()]), f"`{match[0]}`"]
+        at = match.end()
+    return "".join([*pieces, _SIGNS.sub(r"\\\g<0>", text[at:])]).replace("\n", "<br>")
 
 
 def of_report(report: Report) -> str:

@@ -21,7 +21,7 @@ from promptgrid.ui import server
 from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
 from promptgrid.ui.widgets.feedback import calls_label, show_error
-from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.plain import copied, plain
 
 ENV_LINES = "OPENAI_API_KEY=…\nOPENAI_BASE_URL=https://api.openai.com/v1"
 ENDPOINTS_EXAMPLE = """\
@@ -64,7 +64,7 @@ def _address(settings: EndpointSettings) -> str:
     key = "no key needed"
     if settings.key_env:
         key = f"key in {settings.key_env}" if settings.api_key else f"no key yet: {settings.key_env} is not set"
-    return f"{plain(settings.base_url)} · {plain(key)}"
+    return f"{copied(settings.base_url)} · {plain(key)}"
 
 
 def _test_connection(name: str, models: tuple[str, ...]) -> None:
@@ -98,12 +98,14 @@ def where_keys_go() -> None:
     file = Path.cwd() / ".env"
     create = "" if file.is_file() else "The file does not exist yet: create it with any text editor. "
     st.subheader("Add OpenAI, or a server that speaks its protocol")
-    st.caption(f"Add two lines to the file {plain(file)}. {create}Then press Check again. Keys stay in that file: "
+    st.caption(f"Add two lines to the file {copied(file)}. {create}Then press Check again. Keys stay in that file: "
                "Promptgrid never asks for them here, and never shows, logs or exports them.")  # fmt: skip
     st.code(ENV_LINES, language=None)
     config = paths.config_folder() / "endpoints.toml"
     with st.expander("More endpoints"):
-        st.caption(f"Add a table for each endpoint to {plain(config)}, and a line with its key to the .env file above.")
+        st.caption(
+            f"Add a table for each endpoint to {copied(config)}, and a line with its key to the .env file above."
+        )
         st.code(ENDPOINTS_EXAMPLE, language=None)
 
 
@@ -173,7 +175,7 @@ def data() -> None:
         "command that starts when a run ends."
     )
     state = "on" if switched_on() else "off: the command line alone runs them"
-    st.caption(f"Checks in Python are {state}. `{LINE}` in {plain(switch_file())} switches them on for these pages.")
+    st.caption(f"Checks in Python are {state}. `{LINE}` in {copied(switch_file())} switches them on for these pages.")
     _purge_popover()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import TextArea
 
@@ -37,10 +39,10 @@ def press(page: AppTest, key: str) -> AppTest:
 
 
 def shown(page: AppTest) -> str:
-    """All texts of the page, without the escapes."""
+    """All texts of the page, without the escapes and the marks of code."""
     messages = (page.error, page.warning, page.info, page.success)
     kinds = (page.markdown, page.caption, page.subheader, page.text, page.code, *messages)
-    return "\n".join(str(element.value).replace("\\", "").replace("\u2060", "") for kind in kinds for element in kind)
+    return "\n".join(re.sub(r"[\\`\u2060]", "", str(element.value)) for kind in kinds for element in kind)
 
 
 def address(page: AppTest) -> dict[str, str]:

@@ -18,7 +18,7 @@ from promptgrid.ui import links
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.component import component
 from promptgrid.ui.widgets.feedback import file_notes
-from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.plain import copied, plain
 
 TABLE = "library_table"
 COLUMNS = (
@@ -107,7 +107,7 @@ def details(entry: LibraryEntry) -> None:
     and why the others do not."""
     if entry.prompt is None:
         st.error(plain(entry.error))
-        st.caption(f"Fix the file in an editor: {plain(entry.path)}")
+        st.caption(f"Fix the file in an editor: {copied(entry.path)}")
         with st.expander("The file"):
             st.code(read(entry.path).decode("utf-8", "replace"), language=None, line_numbers=True, height=320)
         return

@@ -9,7 +9,7 @@ import streamlit as st
 from promptgrid.cases.table import read_cases
 from promptgrid.errors import PromptgridError
 from promptgrid.ui.server import library
-from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.plain import copied
 
 
 def case_tables() -> None:
@@ -20,7 +20,7 @@ def case_tables() -> None:
     with st.expander(f"Cases ({len(files)} tables)"):
         rows = [_row(path.name, path.stat().st_mtime_ns) for path in files]
         st.dataframe(rows, hide_index=True, column_config={"columns": st.column_config.TextColumn(width="large")})
-        st.caption(plain(files[0].parent))
+        st.caption(copied(files[0].parent))
 
 
 @st.cache_data(max_entries=200, show_spinner=False)

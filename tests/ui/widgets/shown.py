@@ -8,7 +8,8 @@ JOINER = "\u2060"
 
 
 def shown(markdown: str) -> str:
-    """What a Markdown reader shows of escaped text: the backslashes gone, the joiners invisible."""
+    """What a Markdown reader shows of escaped text: backslashes and marks of code gone, the joiners invisible."""
+    markdown = re.sub(r"(?<!\\)`([^`]*)`", r"\1", markdown)
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown.replace("&#91;", "[").replace("&#93;", "]")).replace(
         JOINER, ""
     )

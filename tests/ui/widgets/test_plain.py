@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
+from markdown_it import MarkdownIt
 
 from promptgrid.ui.widgets import plain
 from tests.ui.widgets.shown import shown
@@ -58,7 +60,25 @@ def test_plain_is_one_line_without_indent(text: str) -> None:
 def test_what_markdown_looks_for_after_the_escapes_is_broken_up(text: str) -> None:
     late = re.compile(r"https?://|www\.|\w@\w|:\w+:|(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)", re.IGNORECASE)
     assert late.search(text)
-    assert not late.search(re.sub(r"\\(\W)", r"\1", plain.plain(text)))
+    assert not late.search(re.sub(r"\\(\W)", r"\1", re.sub("`[^`]*`", "", plain.plain(text))))
+
+
+@pytest.mark.parametrize(
+    ("text", "copied"),
+    [
+        ("Is http://localhost:11434/v1, the server, running?", "http://localhost:11434/v1"),
+        ("Add --expected COLUMN.", "--expected"),
+        ("(https://a.b/c_d?e=f)", "https://a.b/c_d?e=f"),
+    ],
+)
+def test_what_is_copied_from_a_page_has_no_invisible_character(text: str, copied: str) -> None:
+    assert f"`{copied}`" in plain.plain(text)
+
+
+@pytest.mark.parametrize("text", [r"C:\\work\\-->a:b", "a `tick` b", "`", "http://[::1]:80/v1", "a  b"])
+def test_a_path_is_a_code_span_that_holds_each_character(text: str) -> None:
+    rendered = MarkdownIt("commonmark").renderInline(plain.copied(text))
+    assert html.unescape(rendered) == f"<code>{' '.join(text.split())}</code>"
 
 
 def test_plain_replaces_what_cannot_be_sent_or_would_turn_words_around() -> None:
