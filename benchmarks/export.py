@@ -72,10 +72,10 @@ class Nowhere:
 def writer_alone(home: Path) -> None:
     """CSV of rows that are in memory already."""
     from promptgrid.export import columns_for, write_csv
-    from promptgrid.store import Database, results
+    from promptgrid.store import Database, cell_columns, results
 
     database = Database(home / "data" / "promptgrid.sqlite3")
-    variables, checks = results.columns_of(database, "bench000")
+    variables, checks = cell_columns.columns_of(database, "bench000")
     rows = list(islice(results.named_rows(database, "bench000", columns_for(variables, checks)), 20_000))
     out: Any = Nowhere()
     begun, worked = time.perf_counter(), time.process_time()

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from promptgrid import compare
-from promptgrid.store.parts import parts_of_run
+from promptgrid.store.across.parts import parts_of_run
 from promptgrid.ui.compare import controls, reading, tables, view_state
+from promptgrid.ui.compare.actions import new_case_popover
 from promptgrid.ui.compare.answers import answers
 from promptgrid.ui.compare.checks import checks_popover
 from promptgrid.ui.compare.export import export_popover
@@ -27,6 +28,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="compare_top
         controls.sort_popover(state)
         controls.filter_popover(facts, state, list(parts_of_run(database(), run.id)))
         checks_popover(database(), run)
+        new_case_popover(database(), run)
         export_popover(database(), run, reading.positions(comparison))
 
 if before is not None:

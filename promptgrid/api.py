@@ -19,8 +19,8 @@ from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
-from promptgrid.store import Database, plans, results
-from promptgrid.store.parts import cases_of_part
+from promptgrid.store import Database, cell_columns, plans, results
+from promptgrid.store.across.parts import cases_of_part
 from promptgrid.store.runs import RunProgress
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def frame(database: Database, run_id: str) -> pd.DataFrame:
 
     from promptgrid.export import columns_for
 
-    names = columns_for(*results.columns_of(database, run_id))
+    names = columns_for(*cell_columns.columns_of(database, run_id))
     rows = list(results.named_rows(database, run_id, names))
     try:
         return pd.DataFrame(rows, columns=names)

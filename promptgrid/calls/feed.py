@@ -5,7 +5,8 @@ The grid is unrolled again, a few hundred cells at a time, so that memory does n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -74,12 +75,11 @@ class Feed:
         points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
-            pending = commits.pending(self.database, self.run_id, list({point.key for point in chunk}))
-            yield [(point, cells) for point in chunk if (cells := self._pending(point, pending))]
-
-    def _pending(self, point: Point, pending: Mapping[CellName, int]) -> list[tuple[int, int]]:
-        cells = ((sample, pending.get(self._name(point, sample))) for sample in range(self.plan.samples))
-        return [(sample, position) for sample, position in cells if position is not None]
+            by_point: dict[CellName, list[tuple[int, int]]] = defaultdict(list)
+            keys = list({point.key for point in chunk})
+            for name, position in commits.pending(self.database, self.run_id, keys).items():
+                by_point[name._replace(sample=0)].append((name.sample, position))
+            yield [(point, sorted(cells)) for point in chunk if (cells := by_point.get(self._name(point)))]
 
     def claim(self, chunk: Sequence[PendingCells]) -> list[PendingCells]:
         """Adds to `in_flight` those cells of the chunk that are not in it, so that no other run sends them, and returns
@@ -128,9 +128,10 @@ class Feed:
         names = {(point.key, sample) for point, cells in claimed for sample, _ in cells}
         self.release(names.difference(*(batch.names for batch in batches)))
 
-    def _name(self, point: Point, sample: int) -> CellName:
+    def _name(self, point: Point) -> CellName:
+        """Returns the name of the cell of the point's first sample."""
         name, version, case = point.prompt.name, point.prompt.version, point.case_position
-        return CellName(point.key, sample, name, version, point.technique, case, point.endpoint, point.model)
+        return CellName(point.key, 0, name, version, point.technique, case, point.endpoint, point.model)
 
     def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
         reused = reply.shown or reply.run_id != self.run_id  # otherwise this run paid for the reply, and was killed

@@ -20,7 +20,7 @@ from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.runner import client
 from promptgrid.runner.process import abandon, tune
 from promptgrid.store import Database, runs
-from promptgrid.store.parts import opening_sentences, openings_of_run
+from promptgrid.store.across.parts import opening_sentences, openings_of_run
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.text import printable
 

@@ -25,7 +25,7 @@ def part_option(command: Callable[..., Any]) -> Callable[..., Any]:
 def echo_openings(database: Database, part: str, *run_ids: str) -> None:
     """If `part` is "prove", prints on stderr how often the results of that part were looked at for the prompts of these
     runs, since repeated looks weaken its verdict."""
-    from promptgrid.store.parts import opening_sentences, openings_of
+    from promptgrid.store.across.parts import opening_sentences, openings_of
     from promptgrid.store.runs import plan_of
 
     if part == "prove":

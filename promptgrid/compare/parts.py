@@ -11,7 +11,7 @@ import numpy as np
 from promptgrid.compare.facts import Facts, facts
 from promptgrid.errors import CompareError
 from promptgrid.store import Database, votes
-from promptgrid.store.parts import parts_of_run
+from promptgrid.store.across.parts import parts_of_run
 from promptgrid.store.votes import Vote
 
 

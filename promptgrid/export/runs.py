@@ -15,7 +15,7 @@ from promptgrid.export.jsonl import write_jsonl
 from promptgrid.export.parquet import write_parquet
 from promptgrid.export.tables import Table, summary_table
 from promptgrid.export.wide import write_wide_csv
-from promptgrid.store import Database, results, runs
+from promptgrid.store import Database, cell_columns, results, runs
 
 FileFormat = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet", "html", "markdown"]
 BY_CASE: frozenset[FileFormat] = frozenset({"csv-wide", "html", "markdown"})
@@ -48,7 +48,7 @@ def write_run(
         return _write_report(database, run_id, out, form, positions, part)
     if part:
         positions = compare.part_facts(database, run_id, part).position.tolist()
-    variables, checks = results.columns_of(database, run_id)
+    variables, checks = cell_columns.columns_of(database, run_id)
     columns = columns_for(variables, checks)
     if form in ("csv", "csv-for-excel"):
         parts = results.named_columns(database, run_id, columns, positions)

@@ -33,19 +33,21 @@ KIND = "check"
 class Recheck:
     """A change to the checks of a run. `checks` are all its checks after the change, `score` those of them that score
     the replies anew, `before` is the run's stored plan before the change (JSON). With `fresh`, judges are called again
-    instead of reusing their replies."""
+    instead of reusing their replies. `positions` are the cells to score (None: all)."""
 
     run_id: str
     before: str
     checks: tuple[CheckSpec, ...]
     score: tuple[CheckSpec, ...]
     fresh: bool = False
+    positions: tuple[int, ...] | None = None
 
     @property
     def work(self) -> dict[str, Any]:
         """The `work` of the JudgingSession: the checks and `fresh`, as JSON. Only a session with equal work is
         resumed."""
-        return {"checks": [*map(str, self.checks)], "score": [*map(str, self.score)], "fresh": self.fresh}
+        work = {"checks": [*map(str, self.checks)], "score": [*map(str, self.score)], "fresh": self.fresh}
+        return work if self.positions is None else work | {"positions": list(self.positions)}
 
 
 def plan_recheck(
@@ -102,7 +104,9 @@ def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] |
         return None
     checks, score = ([parse_check(text) for text in unfinished.work[name]] for name in ("checks", "score"))
     before = plans.planned_as(database, run_id)
-    return Recheck(run_id, before, tuple(checks), tuple(score), unfinished.work["fresh"]), unfinished
+    positions = unfinished.work.get("positions")
+    fresh, cells = unfinished.work["fresh"], None if positions is None else tuple(positions)
+    return Recheck(run_id, before, tuple(checks), tuple(score), fresh, cells), unfinished
 
 
 def problems(database: Database, recheck: Recheck) -> list[str]:
@@ -118,11 +122,17 @@ def preflights(database: Database, recheck: Recheck) -> list[ModelPreflight]:
     return [_preflight(database, recheck, spec) for spec in recheck.score if spec.model]
 
 
+def of_cells(database: Database, run_id: str, positions: Sequence[int]) -> Recheck:
+    """Returns the change that only scores the cells at these positions anew, by all checks of the run."""
+    return replace(plan_recheck(database, run_id), positions=tuple(positions))
+
+
 def _preflight(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPreflight:
     if spec.kind != "judge":
         return embeddings_preflight(database, recheck.run_id, spec)
     since = session.since(database, recheck.run_id, KIND, recheck.work, fresh=recheck.fresh)
-    chunks = ([judge_inputs(spec, reply) for reply in chunk] for chunk in scores.answered(database, recheck.run_id))
+    replies = scores.answered(database, recheck.run_id, recheck.positions)
+    chunks = ([judge_inputs(spec, reply) for reply in chunk] for chunk in replies)
     return judge_preflight(database, judge_prompt(database, spec), spec.model, chunks, since)
 
 
@@ -169,6 +179,6 @@ def carry_out(
                 database, recheck.run_id, connections.connect, shared_by_loop(), own.wall(database), journal,
                 retries=plan.retries, since=own.since,
             )  # fmt: skip
-            return Scoring(judging, plan, recheck.score, anew=True, on_progress=progress)
+            return Scoring(judging, plan, recheck.score, anew=True, positions=recheck.positions, on_progress=progress)
 
         session.run_task(database, recheck.run_id, scoring)

@@ -8,7 +8,7 @@ and none of the judges' replies.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from promptgrid.grading import CheckSpec
@@ -25,14 +25,15 @@ class Scoring:
     `on_progress` is called with both after each change.
 
     A check leaves out the replies that it has already scored. With `anew`, it scores all replies, and so do the checks
-    that the table of cases gives to individual cases. `halted` is true after `halt`, or after a check has stopped
-    early.
+    that the table of cases gives to individual cases. `positions` selects cells (None: all). `halted` is true after
+    `halt`, or after a check has stopped early.
     """
 
     judging: JudgingContext
     plan: Plan
     checks: Sequence[CheckSpec]
     anew: bool = False
+    positions: Collection[int] | None = None
     done: int = 0
     total: int = 0
     halted: bool = False
@@ -65,6 +66,8 @@ class Scoring:
 
     def _count(self) -> int:
         names, run = [check.name for check in self.checks], (self.judging.database, self.judging.run_id)
+        if self.positions is not None:
+            return len(names) * len(self.positions)
         if not self.anew:
             return sum(scores.missing(*run, names).values())
         return len(names) * scores.answered_count(*run) + scores.own_count(*run)
@@ -75,7 +78,7 @@ class Scoring:
         self.on_progress(self.done, self.total)
 
     async def _all(self) -> None:
-        chunks = scores.answered(self.judging.database, self.judging.run_id)
+        chunks = scores.answered(self.judging.database, self.judging.run_id, self.positions)
         committed = 0
         while not self.halted and (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
             chunk_scores = await asyncio.to_thread(own_scores, self.plan, chunk) if self.anew else []

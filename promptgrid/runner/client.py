@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from promptgrid import connections, grid, loop
+from promptgrid.cases.table import Case
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.grid.planned_points import plan_points
@@ -23,6 +24,7 @@ from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.runner.process import ask_to_leave, ensure_runner
 from promptgrid.store import Database, creation, plans, runs, stored_replies
+from promptgrid.store.across.parts import cases_of_part
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
 from promptgrid.tokens import ReportedUsage
@@ -88,6 +90,52 @@ def resume(database: Database, run_id: str) -> None:
     runner process if none is there."""
     runs.ask(database, run_id, "resume")
     ensure_runner()
+
+
+def run_cell_again(database: Database, run_id: str, position: int) -> int:
+    """Adds one more sample of the case and variant of the cell at `position` to a run that is not active, and starts a
+    runner process if none is there. The earlier replies stay; a cell without a reply is sent again itself. Returns the
+    position of the cell that will be sent. Raises PlanError as `creation.add_sample` does."""
+    added = creation.add_sample(database, run_id, position)
+    ensure_runner()
+    return added
+
+
+def with_case(database: Database, run_id: str, case: Case) -> Plan:
+    """Returns the plan of the run with one more case, which is given its part (learn, choose or prove). Raises
+    PlanError if another case has its id, and MissingVariables if it lacks a variable."""
+    plan = runs.plan_of(database, run_id)
+    if any(one.part for one in plan.cases):
+        whole, _ = cases_of_part(database, [*plan.cases, case])
+        case = whole[-1]
+    wider = replace(plan, cases=(*plan.cases, case))
+    wider.check_variables()
+    return wider
+
+
+def new_case_preflight(database: Database, wider: Plan) -> Preflight:
+    """Returns the preflight of the cells that the last case of a plan from `with_case` adds to its run."""
+    return preflight(database, replace(wider, cases=wider.cases[-1:]))
+
+
+def add_case(database: Database, run_id: str, case: Case) -> int:
+    """Adds a case to a run, as `submit_case` does, and starts a runner process if none is there."""
+    count = submit_case(database, run_id, case)
+    ensure_runner()
+    return count
+
+
+def submit_case(database: Database, run_id: str, case: Case) -> int:
+    """Adds a case to a run that is not active, with a cell for each variant and sample, and queues the run; returns the
+    number of new cells. Only these are sent. Raises as `with_case` does, and PlanError if the run is active or has
+    pending cells."""
+    before = plans.planned_as(database, run_id)
+    creation.require_idle(database, run_id)
+    wider, decided = with_case(database, run_id, case), plans.decided_of(database, run_id)
+    last = len(wider.cases) - 1
+    points = plan_points(replace(wider, cases=wider.cases[-1:]), decided, partial(_usage, database))
+    placed = (replace(one, point=replace(one.point, case_position=last)) for one in points)
+    return creation.extend_run(database, run_id, before, wider, decided, placed, again=False)
 
 
 def extend(

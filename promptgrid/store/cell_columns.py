@@ -18,7 +18,7 @@ from promptgrid.models.parameters import Alike
 from promptgrid.prompt.parameters import AXIS_COLUMNS
 from promptgrid.store.database import Database, raw_cursor
 from promptgrid.store.results import Stamp, require_run, stamp_in
-from promptgrid.store.schema import cases, cell_sums, cells, cells_with_replies, replies, scores
+from promptgrid.store.schema import cases, cell_sums, cells, cells_with_replies, expectations, replies, scores
 from promptgrid.store.stored_replies import lots
 
 CELL_COLUMNS = (
@@ -82,23 +82,26 @@ def _tuples(connection: sa.Connection, query: sa.Select[Any]) -> Tuples:
 
 
 class CaseText(NamedTuple):
-    """A case as it is stored: its id, its `inputs` by variable name, and its expected answer (None: there is none)."""
+    """A case as it is stored: its id, its `inputs` by variable name, its expected answer (None: there is none), and
+    whether that was changed after the run was planned."""
 
     case_id: str
     inputs: Mapping[str, Any]
     expected: str | None
+    changed: bool = False
 
 
 def case_texts(database: Database, run_id: str, positions: Iterable[int] | None = None) -> dict[int, CaseText]:
     """Returns the run's cases at these positions, or all cases, by position."""
-    columns = (cases.c.position, cases.c.case_id, cases.c.inputs, cases.c.expected)
+    same = (expectations.c.run_id == run_id) & (expectations.c.case_position == cases.c.position)
+    columns = (cases.c.position, cases.c.case_id, cases.c.inputs, cases.c.expected, sa.exists().where(same))
     query = sa.select(*columns).where(cases.c.run_id == run_id)
     parts = (
         [query] if positions is None else [query.where(cases.c.position.in_(lot)) for lot in lots(sorted(positions))]
     )
     with database.read() as connection:
         rows = [row for part in parts for row in connection.execute(part)]
-    return {row[0]: CaseText(row[1], json.loads(row[2]), row[3]) for row in rows}
+    return {row[0]: CaseText(row[1], json.loads(row[2]), row[3], bool(row[4])) for row in rows}
 
 
 class CellText(NamedTuple):
@@ -210,3 +213,17 @@ def parameter_notes(database: Database, run_id: str) -> list[tuple[str, int]]:
     query = sa.select(cells.c.parameter_note, sa.func.count()).where(mine).group_by(cells.c.parameter_note)
     with database.read() as connection:
         return [(row[0], row[1]) for row in connection.execute(query.order_by(sa.func.count().desc()))]
+
+
+def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
+    """Returns the names of the run's variables and of its checks, for the header of a results file."""
+    checks: list[str] = []
+    with database.read() as connection:
+        names: dict[str, None] = {}
+        for inputs in connection.scalars(sa.select(cases.c.inputs).where(cases.c.run_id == run_id)):
+            names.update(dict.fromkeys(json.loads(inputs)))
+        another = sa.select(scores.c.check).where(scores.c.run_id == run_id).limit(1)
+        # One query per check: DISTINCT over all scores takes five times as long.
+        while (check := connection.scalar(another.where(scores.c.check.not_in(checks)))) is not None:
+            checks.append(check)
+    return list(names), sorted(checks)

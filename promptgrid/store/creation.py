@@ -11,17 +11,22 @@ from typing import Any
 import sqlalchemy as sa
 
 from promptgrid.cases.own_checks import checks_text
+from promptgrid.cases.table import Case
+from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
 from promptgrid.grid.planned_points import PlannedPoint
+from promptgrid.humanize import many
 from promptgrid.store import runs as runs_store
+from promptgrid.store.across.parts import record_opening
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, storable, write_many
-from promptgrid.store.parts import record_opening
 from promptgrid.store.plans import decided_json, keep_version, plan_json
-from promptgrid.store.schema import cases, cells, runs
+from promptgrid.store.schema import cases, cells, replies, runs
 
 _INSERT_ROWS = 2000
 _INSERT_CASE, _INSERT_CELL = cases.insert(), cells.insert()
+_NAMES = list(cells.c.keys())
+_PLANNED = _NAMES[: _NAMES.index("status")]  # the columns that planning fills; the later ones come with the reply
 
 
 def create_run(
@@ -69,6 +74,13 @@ def create_run(
 
 def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> None:
     """Inserts the run's cases and every prompt version that is not stored yet."""
+    _insert_cases(connection, run_id, enumerate(plan.cases))
+    for prompt in plan.prompts:
+        keep_version(connection, prompt)
+
+
+def _insert_cases(connection: sa.Connection, run_id: str, numbered: Iterable[tuple[int, Case]]) -> None:
+    """Inserts cases, each given as (its position in the run, the case)."""
     rows = (
         {
             "run_id": run_id,
@@ -79,12 +91,10 @@ def insert_plan_parts(connection: sa.Connection, run_id: str, plan: Plan) -> Non
             "part": case.part,
             "checks": storable(checks_text(case.checks)),
         }
-        for i, case in enumerate(plan.cases)
+        for i, case in numbered
     )
     while lot := list(islice(rows, _INSERT_ROWS)):
         write_many(connection, _INSERT_CASE, lot)
-    for prompt in plan.prompts:
-        keep_version(connection, prompt)
 
 
 def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
@@ -97,10 +107,18 @@ def _insert_cells(database: Database, rows: Iterable[dict[str, Any]]) -> int:
 
 
 def extend_run(
-    database: Database, run_id: str, before: str, plan: Plan, decided: Decided, planned: Iterable[PlannedPoint]
+    database: Database,
+    run_id: str,
+    before: str,
+    plan: Plan,
+    decided: Decided,
+    planned: Iterable[PlannedPoint],
+    *,
+    again: bool = True,
 ) -> int:
-    """Gives a run that is not active the wider `plan`, adds the cells that it lacks, and queues the run. `planned` are
-    the points of the wider plan, `decided` the parameters that are sent to each model with each prompt version.
+    """Gives a run that is not active the wider `plan`, adds the cases and cells that it lacks, and queues the run, with
+    `again` also its failed and cancelled cells. `planned` are the points of the wider plan, or those of its new cases;
+    `decided` are the parameters that are sent to each model with each prompt version.
 
     Returns the number of new cells; when it is 0, the run is unchanged. Raises PlanError if the run's stored plan
     differs from `before` (see `plans.planned_as`), or the run is active.
@@ -117,12 +135,68 @@ def extend_run(
         with database.write() as connection:
             columns = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + len(new)}
             runs_store.replace_plan(connection, run_id, before, **columns)
-            runs_store.queue(connection, run_id)
+            runs_store.queue(connection, run_id, again=again)
+            stored = connection.scalar(sa.select(sa.func.count()).where(cases.c.run_id == run_id)) or 0
+            if len(plan.cases) > stored:
+                _insert_cases(connection, run_id, islice(enumerate(plan.cases), stored, None))
             record_opening(connection, run_id, plan)
-            last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
-            numbered = zip(count(0 if last is None else last + 1), new, strict=False)
+            numbered = zip(count(_next_position(connection, run_id)), new, strict=False)
             write_many(connection, _INSERT_CELL, [{**row, "position": position} for position, row in numbered])
     return len(new)
+
+
+def add_sample(database: Database, run_id: str, position: int) -> int:
+    """Adds to the run one more sample of the case and variant of the cell at `position`, and queues the run. The number
+    of the sample is one that no stored reply has, so that its reply is a new one; all earlier replies stay. A cell
+    without a reply becomes pending itself instead. Returns the position of the cell that will be sent.
+
+    Raises PlanError if the run is active or has other pending cells, or the prompt is too long to be sent.
+    """
+    mine = cells.c.run_id == run_id
+    with database.write() as connection:
+        _check_idle(connection, run_id)
+        cell = connection.execute(sa.select(cells).where(mine, cells.c.position == position)).mappings().first()
+        if cell is None or cell["status"] == "too_long":
+            raise PlanError("This cell cannot be sent.", hint=cell["error"] if cell else "It was removed.")
+        if cell["reply_id"] is None:
+            connection.execute(cells.update().where(mine, cells.c.position == position).values(runs_store.PENDING))
+        else:
+            sample, at = _next_sample(connection, run_id, cell["key"]), _next_position(connection, run_id)
+            seed = None if cell["seed"] is None else cell["seed"] - cell["sample"] + sample
+            planned = {name: cell[name] for name in _PLANNED}
+            row = planned | {"position": at, "sample": sample, "seed": seed, **runs_store.PENDING}
+            connection.execute(_INSERT_CELL, row)
+            connection.execute(runs.update().where(runs.c.id == run_id).values(total=runs.c.total + 1))
+            position = at
+        runs_store.queue(connection, run_id, again=False)
+    return position
+
+
+def require_idle(database: Database, run_id: str) -> None:
+    """Raises PlanError if the run is active, or has pending cells."""
+    with database.read() as connection:
+        _check_idle(connection, run_id)
+
+
+def _check_idle(connection: sa.Connection, run_id: str) -> None:
+    status = connection.scalar(sa.select(runs.c.status).where(runs.c.id == run_id))
+    if status in runs_store.ACTIVE:
+        raise PlanError(f"Run {run_id} is still {status}.", hint="Pause it, or wait until it is done.")
+    waiting = (cells.c.run_id == run_id) & (cells.c.status == "pending")
+    if count := connection.scalar(sa.select(sa.func.count()).where(waiting)):
+        raise PlanError(f"Run {run_id} has {many(count, 'pending cell')}.", hint="Resume it first, or cancel it.")
+
+
+def _next_sample(connection: sa.Connection, run_id: str, key: str) -> int:
+    """Returns the lowest sample number above all that stored replies of this key, or cells of the run, have."""
+    of_cells = sa.select(sa.func.max(cells.c.sample)).where(cells.c.run_id == run_id, cells.c.key == key)
+    of_replies = sa.select(sa.func.max(replies.c.sample)).where(replies.c.key == key)
+    return 1 + max(connection.scalar(query) or 0 for query in (of_cells, of_replies))
+
+
+def _next_position(connection: sa.Connection, run_id: str) -> int:
+    last = connection.scalar(sa.select(sa.func.max(cells.c.position)).where(cells.c.run_id == run_id))
+    return 0 if last is None else last + 1
 
 
 def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:

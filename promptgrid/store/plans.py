@@ -17,7 +17,7 @@ from promptgrid.cases.case_list import CaseList
 from promptgrid.cases.own_checks import own_checks
 from promptgrid.cases.table import Case
 from promptgrid.errors import LibraryError, PromptError, StoreError
-from promptgrid.grading import parse_check
+from promptgrid.grading import CheckSpec, parse_check
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.library.files import SUFFIX
 from promptgrid.library.folder import Library, library_folder, load_prompt
@@ -68,10 +68,15 @@ def planned_as(database: Database, run_id: str) -> str:
         return str(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
 
 
+def planned_checks(database: Database, run_id: str) -> list[CheckSpec]:
+    """Returns the checks that the run's plan names, without those that follow from the prompts' answer rules. Reads no
+    cases, which `runs.plan_of` does."""
+    return [parse_check(text) for text in json.loads(planned_as(database, run_id)).get("checks") or ()]
+
+
 def checks_in_order(database: Database, run_id: str, checks: Collection[str]) -> list[str]:
     """Returns the names of these checks of the run: first those that its plan names, in the order of the plan."""
-    planned = json.loads(planned_as(database, run_id)).get("checks") or ()
-    names = [parse_check(text).name for text in planned]
+    names = [check.name for check in planned_checks(database, run_id)]
     return [*(name for name in names if name in checks), *(name for name in checks if name not in names)]
 
 

@@ -18,7 +18,17 @@ from promptgrid.grading import Score
 from promptgrid.prompt.parameters import SPECS, Value
 from promptgrid.store import ratings
 from promptgrid.store.database import Database, raw_cursor
-from promptgrid.store.schema import attempts, cases, cell_sums, cells, cells_with_replies, replies, runs, scores
+from promptgrid.store.schema import (
+    attempts,
+    cases,
+    cell_sums,
+    cells,
+    cells_with_replies,
+    expectations,
+    replies,
+    runs,
+    scores,
+)
 from promptgrid.store.schema import ratings as ratings_table
 from promptgrid.store.steps import steps_json
 
@@ -282,19 +292,6 @@ def stamp_in(connection: sa.Connection, run_id: str) -> Stamp:
         sa.select(runs.c.plan).where(runs.c.id == run_id),
         sa.select(count, sa.func.min(check), sa.func.max(check), values, failed).where(scores.c.run_id == run_id),
         sa.select(count, sa.func.max(ratings_table.c.updated)).where(ratings_table.c.run_id == run_id),
+        sa.select(count, sa.func.max(expectations.c.id)).where(expectations.c.run_id == run_id),
     ]
     return tuple(tuple(row) for query in queries for row in connection.execute(query))
-
-
-def columns_of(database: Database, run_id: str) -> tuple[list[str], list[str]]:
-    """Returns the names of the run's variables and of its checks, for the header of a results file."""
-    checks: list[str] = []
-    with database.read() as connection:
-        names: dict[str, None] = {}
-        for inputs in connection.scalars(sa.select(cases.c.inputs).where(cases.c.run_id == run_id)):
-            names.update(dict.fromkeys(json.loads(inputs)))
-        another = sa.select(scores.c.check).where(scores.c.run_id == run_id).limit(1)
-        # One query per check: DISTINCT over all scores takes five times as long.
-        while (check := connection.scalar(another.where(scores.c.check.not_in(checks)))) is not None:
-            checks.append(check)
-    return list(names), sorted(checks)

@@ -21,6 +21,9 @@ RunStatus = Literal[
 ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"})
 """The states in which a runner works on the run, or will. A `stopped` run could not continue; its message says why."""
 
+PENDING = {"status": "pending", "error": "", "error_kind": ""}
+"""The values of a cell that is to be sent again."""
+
 _STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
 _ENDED_BADLY = ("failed", "refused", "too_long")
 
@@ -209,12 +212,12 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
     return new
 
 
-def queue(connection: sa.Connection, run_id: str) -> None:
-    """Sets the run's status to queued, and its cancelled and failed cells to pending, so that a runner sends them
-    again. Restores a deleted run."""
-    again = cells.c.status.in_(["cancelled", "failed"])
-    pending = {"status": "pending", "error": "", "error_kind": ""}
-    connection.execute(cells.update().where(cells.c.run_id == run_id, again).values(pending))
+def queue(connection: sa.Connection, run_id: str, *, again: bool = True) -> None:
+    """Sets the run's status to queued, and with `again` its cancelled and failed cells to pending, so that a runner
+    sends them again. Restores a deleted run."""
+    if again:
+        ended = cells.c.status.in_(["cancelled", "failed"])
+        connection.execute(cells.update().where(cells.c.run_id == run_id, ended).values(PENDING))
     # Restored if deleted: a run that spends money must be in the list of runs.
     connection.execute(
         runs.update().where(runs.c.id == run_id).values(status="queued", message="", ended=None, deleted=None)

@@ -102,6 +102,7 @@ def _scored(connection: sa.Connection, run_id: str, positions: Sequence[int]) ->
 
 
 def answered_count(database: Database, run_id: str) -> int:
+    """Returns the number of the run's cells that have a reply."""
     mine = (cells.c.run_id == run_id) & (cells.c.status == "answered")
     with database.read() as connection:
         return int(connection.scalar(sa.select(sa.func.count()).where(mine)) or 0)

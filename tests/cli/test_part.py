@@ -11,7 +11,7 @@ import pytest
 
 from promptgrid.export import read_csv
 from promptgrid.store import Database, votes
-from promptgrid.store.parts import parts_of_run
+from promptgrid.store.across.parts import parts_of_run
 from tests.command import RUN, promptgrid, write_label
 
 if TYPE_CHECKING:

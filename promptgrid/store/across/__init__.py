@@ -1,1 +1,1 @@
-"""Reads and stores what concerns several runs: tags, favourites, baselines, repeated looks, costs, and the search."""
+"""Reads and stores what concerns several runs: tags, baselines, parts of cases, repeated looks, costs, the search."""

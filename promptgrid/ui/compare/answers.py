@@ -10,8 +10,7 @@ from promptgrid.store import Database
 from promptgrid.ui.compare import controls, reading, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns
 from promptgrid.ui.compare.detail import detail
-from promptgrid.ui.compare.matrix import matrix
-from promptgrid.ui.compare.paging import pages_of
+from promptgrid.ui.compare.matrix import matrix, pages_of
 
 _HEIGHT = 620
 

@@ -83,7 +83,10 @@ def case_title(case_id: str, inputs: Mapping[str, Any]) -> str:
 
 
 def _expected(row: ComparisonRow) -> str:
-    return "" if row.case is None or row.case.expected is None else f"expected {one_line(row.case.expected)}"
+    if row.case is None:
+        return ""
+    changed = " · changed" if row.case.changed else ""
+    return f"expected {one_line(row.case.expected)}{changed}" if row.case.expected is not None else changed[3:]
 
 
 def _cell(entry: PooledCell | None) -> MatrixCell:

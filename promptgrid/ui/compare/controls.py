@@ -8,7 +8,7 @@ import streamlit as st
 
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Facts, ShowFilter
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.ui.compare.paging import Pages
+from promptgrid.ui.compare.matrix import Pages
 from promptgrid.ui.compare.view_state import CHECK, FIND, MEAN, PART, Side, ViewState, sides_of
 from promptgrid.ui.widgets.fields import buttons, number_field
 

@@ -17,9 +17,11 @@ from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.text import one_line
 from promptgrid.ui.compare import view_state
+from promptgrid.ui.compare.actions import copy_buttons, run_again_button, show_cell_errors
 from promptgrid.ui.compare.cells import STATES, figures, row_title
 from promptgrid.ui.compare.circumstances import attempt_lines, circumstances
 from promptgrid.ui.compare.differences import compared_with
+from promptgrid.ui.compare.expected import expected_note, expected_popover
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS
 from promptgrid.ui.compare.rating import rating_widget
@@ -47,8 +49,16 @@ def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, e
     if not compared_with(database, run_id, comparison, row, entry, samples, reply_row):
         reply_or_error(reply_row)
     facts(answer_and_scores(reply_row, entry), key="compare_judged")
+    if row.case is not None:
+        expected_note(database, run_id, row.case)
     if reply_row.status == "answered":
         rating_widget(database, run_id, sample.position)
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="compare_actions"):
+        copy_buttons(database, comparison, row, reply_row)
+        if row.case is not None:
+            expected_popover(database, comparison, row.case)
+        run_again_button(database, runs.find_run(database, run_id), reply_row)
+    show_cell_errors()
     _expanders(database, run_id, reply_row)
 
 

@@ -1,9 +1,9 @@
-"""The matrix of the Compare page, with a row for each case and a column for each variant."""
+"""The matrix of the Compare page, with a row for each case and a column for each variant, and its pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import streamlit as st
@@ -24,6 +24,9 @@ STATE_WORDS: Mapping[CellState, str] = {
     "too_long": "too long",
     "none": "",
 }
+
+MOST_ROWS, LEAST_ROWS = 40, 10  # of a page
+_CELLS = 400  # of a page; a browser draws this many without a delay
 
 _WORDS = {
     "label": "Answers: cases down, variants across",
@@ -161,3 +164,37 @@ def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:
     clears a cell."""
     selected = None if state is None else state.get("selected")
     return list(start or ()) if selected is None else list(selected)
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The division of `total` rows into pages of `rows` rows. `current` is the current page, counted from 1."""
+
+    total: int
+    rows: int
+    current: int
+
+    @property
+    def count(self) -> int:
+        return max(1, -(-self.total // self.rows))
+
+    @property
+    def start(self) -> int:
+        """Returns the index, from 0, of the first row of the current page."""
+        return (self.current - 1) * self.rows
+
+
+def page_rows(columns: int) -> int:
+    """Returns how many rows a page has if the matrix has this number of columns: more columns, fewer rows."""
+    return max(LEAST_ROWS, min(MOST_ROWS, _CELLS // max(1, columns)))
+
+
+def pages_of(total: int, columns: int) -> Pages:
+    """Returns the pages of a matrix with `total` rows and this number of columns. The current page is the selected one,
+    or the last if there are fewer."""
+    pages = Pages(total, page_rows(columns), 1)
+    requested = st.session_state.get("compare_page") or 1
+    current = min(max(1, requested), pages.count)
+    if current != requested:
+        st.session_state["compare_page"] = current
+    return replace(pages, current=current)

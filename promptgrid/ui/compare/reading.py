@@ -11,7 +11,7 @@ from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, PooledCell,
 from promptgrid.compare.parts import of_cases
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, plans
-from promptgrid.store.parts import opening_sentences, openings_of, parts_of_run
+from promptgrid.store.across.parts import opening_sentences, openings_of, parts_of_run
 from promptgrid.store.runs import RunInfo
 from promptgrid.ui.compare import view_state
 from promptgrid.ui.compare.cells import matrix_rows

@@ -17,8 +17,7 @@ from promptgrid.ui.compare import detail, reading, view_state
 from promptgrid.ui.compare.cells import STATES, case_title, score_badge, score_state
 from promptgrid.ui.compare.controls import pagination
 from promptgrid.ui.compare.facts import Fact, facts
-from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix
-from promptgrid.ui.compare.paging import pages_of
+from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix, pages_of
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.links import set_query
 from promptgrid.ui.widgets.feedback import show_error

@@ -10,7 +10,7 @@ import streamlit as st
 from promptgrid.compare import METRICS, SHOWS, VARIANT, Axis, ComparisonRows, Facts, Filter, Head, Sort, View
 from promptgrid.compare.axes import PARAMETER_AXES, AxisValue, value_text
 from promptgrid.compare.layouts import layout
-from promptgrid.ui.compare.paging import page_rows
+from promptgrid.ui.compare.matrix import page_rows
 from promptgrid.ui.links import follow_address, parse_number, set_query
 from promptgrid.ui.widgets.component import STATIC
 
@@ -246,11 +246,16 @@ def needs_rerun() -> bool:
     return bool(st.session_state.pop("compare_whole_page", False))
 
 
+def rerun_page() -> None:
+    """Makes `needs_rerun` return True once. For use in callbacks."""
+    st.session_state["compare_whole_page"] = True
+
+
 def drill(values: Mapping[Axis, AxisValue]) -> None:
     """Shows the single cases of a cell that pools several: the rows become cases, filtered by `values`, the value of
     each axis of that cell. For use in callbacks."""
     unselect()
-    st.session_state["compare_whole_page"] = True
+    rerun_page()
     for key in ("compare_across", "compare_columns", "compare_baseline", "compare_in"):
         st.session_state.pop(key, None)
     st.session_state["compare_rows"], st.session_state["compare_page"] = "case", 1
@@ -271,4 +276,4 @@ def sort_by(column_id: str) -> None:
         state["compare_sort"] = "score" if state["compare_sort"] == "case" else state["compare_sort"]
         state["compare_sort_column"], state["compare_order"] = column_id, "up"
     state["compare_page"] = 1
-    state["compare_whole_page"] = True
+    rerun_page()

@@ -15,7 +15,7 @@ from promptgrid.store.across.prompt_runs import run_prompts
 from promptgrid.ui.widgets.fields import keep_selection
 
 _KEY = "history_prompt"
-_HEIGHT = 220
+_HEIGHT, _LEGEND_ROW, _TABLE_HEIGHT = 200, 29, 250  # pixels
 
 
 def scores_of_prompt(database: Database) -> None:
@@ -36,7 +36,8 @@ def prompt_scores(database: Database, prompt: str) -> None:
         st.caption("No run of this prompt has a score.")
         return
     lines = list(dict.fromkeys(score.line for score in reversed(history)))[:MOST_LINES]
-    st.altair_chart(_chart([score for score in history if score.line in lines]), height=_HEIGHT)
+    height = _HEIGHT + (_LEGEND_ROW * len(lines) if len(lines) > 1 else 0)
+    st.altair_chart(_chart([score for score in history if score.line in lines]), height=height)
     _table(history)
 
 
@@ -58,7 +59,7 @@ def _chart(history: Sequence[PromptScore]) -> Any:
     colour = alt.Scale(domain=lines, range=list(COLOURS[: len(lines)]))
     axis = alt.Axis(labelExpr="format(100 * datum.value, '.0f') + ' %'", tickCount=5)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("created:T", title=None),
+        x=alt.X("created:T", title=None, axis=alt.Axis(format="%d %b %H:%M", labelOverlap=True, tickCount=4)),
         y=alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=axis),
         color=alt.Color("line:N", scale=colour, legend=legend),
     )
@@ -74,6 +75,7 @@ def _table(history: Sequence[PromptScore]) -> None:
         pd.DataFrame([_line(score) for score in reversed(history)]),
         hide_index=True,
         placeholder="–",
+        height=min(_TABLE_HEIGHT, 38 + 36 * len(history)),
         key="history_scores",
         column_config={
             "created": config.DatetimeColumn("When", format="distance"),

@@ -12,7 +12,7 @@ from promptgrid.cases.table import EXPECTED, Case
 from promptgrid.errors import CasesError
 from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
-from promptgrid.store.parts import cases_of_part, opening_sentences, openings_of
+from promptgrid.store.across.parts import cases_of_part, opening_sentences, openings_of
 from promptgrid.text import one_line
 from promptgrid.ui import server
 from promptgrid.ui.widgets.feedback import show_error

@@ -23,8 +23,8 @@ from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.across import baselines
+from promptgrid.store.across.parts import parts_of_run
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.parts import parts_of_run
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns, matrix_rows
 from promptgrid.ui.widgets.downloads import Download

@@ -17,7 +17,7 @@ from promptgrid.errors import CasesError, PlanError
 from promptgrid.prompt import Message
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
-from promptgrid.store.parts import cases_of_part, opening_sentences, openings_of, openings_of_run, parts_of_run
+from promptgrid.store.across.parts import cases_of_part, opening_sentences, openings_of, openings_of_run, parts_of_run
 from tests.running import PROMPT, a_run, carried_out
 
 if TYPE_CHECKING:
