@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from promptgrid.cli.across import costs, search
+from promptgrid.cli.across import costs, search, worth
 from promptgrid.cli.arena import arena
 from promptgrid.cli.backup import backup
 from promptgrid.cli.check import check
@@ -60,7 +60,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
-    arena, judge, compare, pin, unpin, curve, search, costs,
+    arena, judge, compare, pin, unpin, curve, search, costs, worth,
     tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

@@ -92,6 +92,16 @@ def _attempt(row: sa.Row[Any]) -> Attempt:
     return Attempt(row.position, row.number, row.started, row.ms, row.kind, row.message, row.wait_s, worst)
 
 
+def lost_by_cell(database: Database, run_id: str) -> dict[int, tuple[float, int]]:
+    """Returns what the lost and discarded calls of each cell may have cost, by its position: (US dollars, tokens). A
+    cost that is not known counts as 0; cells without such a call are left out."""
+    worst = (sa.func.sum(attempts.c.worst_usd), sa.func.sum(attempts.c.worst_tokens))
+    query = sa.select(attempts.c.position, *worst).where(attempts.c.run_id == run_id, attempts.c.worst_calls > 0)
+    with database.read() as connection:
+        rows = connection.execute(query.group_by(attempts.c.position)).all()
+    return {row[0]: (float(row[1] or 0.0), int(row[2] or 0)) for row in rows}
+
+
 def spent(database: Database, run_id: str) -> Cost:
     """Returns the most that the run may have spent, on replies and on lost attempts. A call that brought several
     replies counts once."""

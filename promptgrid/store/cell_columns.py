@@ -25,7 +25,9 @@ CELL_COLUMNS = (
     "position", "case_position", "prompt", "prompt_version", "technique", "endpoint", "model",
     *AXIS_COLUMNS, "parameter_note", "status", "sample", "ballot", "reused", "error_kind",
 )  # fmt: skip
-REPLY_COLUMNS = ("id", "chars", "prompt_tokens", "completion_tokens", "cost_usd", "latency_ms")
+REPLY_COLUMNS = (
+    "id", "chars", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cost_usd", "latency_ms", "calls",
+)  # fmt: skip
 _MANY = 10_000  # rows in memory at once, as tuples
 _MANY_TEXTS = 5_000
 _ENOUGH_SAMPLES = 3
@@ -61,7 +63,7 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
         rows = connection.execute(of_cases.order_by(cases.c.position)).all()
         columns = [
             *(cells.c[name] for name in CELL_COLUMNS),
-            *(cell_sums.get(name, replies.c[name]) for name in REPLY_COLUMNS),
+            *(cell_sums[name] if name in cell_sums else replies.c[name] for name in REPLY_COLUMNS),
         ]
         joined = sa.select(*columns).select_from(cells_with_replies)
         of_cells = joined.where(cells.c.run_id == run_id).order_by(cells.c.position)

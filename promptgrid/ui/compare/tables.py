@@ -6,9 +6,13 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from promptgrid.compare import Facts, VariantSummary
+from promptgrid.compare import Facts, VariantSummary, View
 from promptgrid.compare.copies import copies_sentence
+from promptgrid.compare.worth import column_worth
 from promptgrid.export import markdown
+from promptgrid.export.worth import fair_sentences, worth_words
+from promptgrid.store import Database
+from promptgrid.store.attempts import lost_by_cell
 from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
 from promptgrid.ui.widgets.plain import plain
 
@@ -38,6 +42,26 @@ def copies(facts: Facts) -> None:
     only once; draws nothing if there are none."""
     if sentence := copies_sentence(facts.firsts):
         st.caption(sentence)
+
+
+def worth_table(database: Database, facts: Facts, view: View) -> None:
+    """Shows in a closed expander what each column costs per answer, per correct answer and per further correct one, and
+    how a vote over as many tokens does. Draws nothing if no cell is scored."""
+    if not facts.checks:
+        return
+    with st.expander("What it is worth", key="compare_worth_open", on_change="rerun") as opened:
+        if opened.open:
+            import pandas as pd
+
+            worths = column_worth(facts, view, lost_by_cell(database, facts.run_id))
+            words = worth_words(worths)
+            st.dataframe(pd.DataFrame(words.rows, columns=pd.Index(words.columns)), hide_index=True)
+            st.caption(
+                "Per answer, over the scored cases; every call counts, lost ones too. The front: no other column scores"
+                " more for the same cost or less."
+            )
+            for sentence in fair_sentences(worths):
+                st.caption(plain(sentence))
 
 
 def matrix_table(

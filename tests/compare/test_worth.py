@@ -1,0 +1,122 @@
+"""What variants are worth, by runs over real sockets."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from promptgrid import api
+from promptgrid.compare.worth import Worth, worth
+from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.runner import client
+from promptgrid.store import Database, attempts
+from promptgrid.store.results import result_rows
+from tests.command import promptgrid
+from tests.running import carried_out
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
+
+pytestmark = pytest.mark.usefixtures("endpoint")
+PROMPT = Prompt("sum", (Message("user", "What is {{ sum }}?"),), answer=AnswerRule("number"))
+CASES = [{"sum": f"{n}+1", "expected": str(n + 1)} for n in range(8)]
+
+
+def refining(body: dict[str, Any]) -> str:
+    """Right at once for even numbers; for odd ones only once a critique stands in the request."""
+    said = body["messages"][-1]["content"]
+    first = int(body["messages"][0]["content"].split()[2].split("+")[0])
+    if "Check your reply" in said:
+        return "One too few."
+    return f"Answer: {first + 1 if first % 2 == 0 or 'One too few' in said else first}"
+
+
+def run_of(database: Database, **changes: Any) -> tuple[str, list[Worth]]:
+    plan = api.plan(PROMPT, CASES, models="openai/ok", **changes)
+    run_id = client.submit(database, plan)
+    assert carried_out(database, run_id) == "finished"
+    return run_id, worth(database, run_id)
+
+
+def test_calls_tokens_and_time_are_those_of_all_steps(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    run_id, (plain, steps) = run_of(database, techniques=["chain-of-thought", "self-refine:rounds=1"])
+    assert (plain.calls, steps.calls) == (1, 3)
+    assert (plain.correct, steps.correct) == (4, 8)
+    rows = [row for row in result_rows(database, run_id) if row.technique != "chain-of-thought"]
+    tokens = sum((row.prompt_tokens or 0) + (row.completion_tokens or 0) for row in rows)
+    assert steps.cost == pytest.approx(tokens / 8)
+    assert steps.unit == "tokens"  # the endpoint on this machine is free
+    assert steps.per_correct == pytest.approx(tokens / 8)
+
+
+def test_one_more_correct_answer_has_a_price(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    _, (plain, steps) = run_of(database, techniques=["chain-of-thought", "self-refine:rounds=1"])
+    assert plain.cost is not None
+    assert steps.cost is not None
+    assert steps.per_more == pytest.approx(8 * (steps.cost - plain.cost) / 4)
+    assert steps.per_more_interval is not None
+    assert steps.per_more_interval.low < (steps.per_more or 0) < steps.per_more_interval.high
+    assert plain.per_more is None
+    assert plain.on_front
+    assert steps.on_front
+
+
+def test_what_costs_more_and_gives_no_more_is_not_on_the_front(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = lambda body: f"Answer: {int(body['messages'][0]['content'].split()[2].split('+')[0]) + 1}"
+    _, (plain, steps) = run_of(database, techniques=["chain-of-thought", "self-refine:rounds=1"])
+    assert plain.on_front
+    assert not steps.on_front
+    assert steps.per_more is None
+
+
+def test_the_fair_comparison_votes_with_as_many_tokens(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    run_id, (vote, steps) = run_of(
+        database, techniques=["self-consistency", "self-refine:rounds=1"], samples=6, temperatures=[1.0]
+    )
+    assert steps.fair is not None
+    rows = [row for row in result_rows(database, run_id) if row.technique == "self-consistency"]
+    a_reply = sum((row.prompt_tokens or 0) + (row.completion_tokens or 0) for row in rows) / len(rows)
+    assert steps.cost is not None
+    assert steps.fair.samples == round(steps.cost / a_reply)
+    assert steps.fair.score == 0.5  # a vote of equal replies is no better than one
+    assert vote.fair is None
+
+
+def test_no_correct_answer_has_no_price(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = lambda body: "Answer: -1"
+    _, (only,) = run_of(database)
+    assert (only.correct, only.per_correct, only.interval) == (0, None, None)
+
+
+def test_lost_calls_are_a_part_of_the_cost(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("promptgrid.calls.call._FIRST_WAIT_S", 0.01)
+    hostile.answer = refining
+    hostile.script("ok", "html", "ok")
+    run_id, (only,) = run_of(database, max_tokens=16)
+    ((_, (_, tokens)),) = attempts.lost_by_cell(database, run_id).items()
+    assert tokens > 16
+    rows = list(result_rows(database, run_id))
+    spent = sum((row.prompt_tokens or 0) + (row.completion_tokens or 0) for row in rows)
+    assert only.cost == pytest.approx((spent + tokens) / 8)
+    assert only.interval is not None
+    assert not math.isnan(only.interval.low)
+
+
+def test_the_command_shows_costs_and_the_fair_comparison(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    run_id, _ = run_of(database, techniques=["self-consistency", "self-refine:rounds=1"], samples=2, temperatures=[1])
+    shown = promptgrid("worth", run_id)
+    assert shown.exit_code == 0
+    assert "Per correct answer, tokens" in shown.output
+    assert "the run has too few samples" in shown.output
+    (vote, steps) = json.loads(promptgrid("worth", run_id, "--json").output)
+    assert (vote["calls"], steps["calls"]) == (2, 3)
+    assert steps["interval"]["low"] > 0
