@@ -1,9 +1,10 @@
-"""Makes foreign text safe to show in one line: printable, with single spaces, truncated. Pure."""
+"""Makes foreign text safe to show in one line: printable, with single spaces, truncated; late patterns. Pure."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, cast
 
 LINE = 160  # characters that a line of a table shows
 _JOINERS = "\u200c\u200d"  # not printable by themselves, but parts of words and of emoji
@@ -32,3 +33,20 @@ def one_line(text: str, limit: int = LINE) -> str:
 def value_text(value: Any) -> str:
     """Returns a string unchanged, and any other value as JSON: `7`, `true`, `["a", "b"]`."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def late(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
+    """Returns the pattern, which is compiled when it is first used. For patterns at the head of a module that take
+    milliseconds, while a run uses few of them."""
+    return cast("re.Pattern[str]", _LatePattern(pattern, flags))
+
+
+class _LatePattern:
+    def __init__(self, pattern: str, flags: re.RegexFlag) -> None:
+        self._source = pattern, flags
+
+    def __getattr__(self, name: str) -> Any:
+        compiled = re.compile(*self._source)
+        for method in ("search", "match", "fullmatch", "split", "sub", "findall", "finditer"):
+            setattr(self, method, getattr(compiled, method))  # found without __getattr__ from now on
+        return getattr(compiled, name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from promptgrid.answers.patterns import lower
+from promptgrid.text import late
 
 DECORATION = " \t\r\n*_`#>\"'“”‘’「」([-•~"
 COLONS = (":", "：")
@@ -58,7 +59,7 @@ class _Cue:
 
 
 def _cue(hints: str, pattern: str, **how: bool) -> _Cue:
-    return _Cue(hints.split(), re.compile(pattern, re.IGNORECASE | re.VERBOSE), **how)
+    return _Cue(hints.split(), late(pattern, re.IGNORECASE | re.VERBOSE), **how)
 
 
 _BARE_NOUNS = (
@@ -106,14 +107,14 @@ _BY_HINT = {
     hint: tuple(cue for cue in _CUES if hint in cue.hints) for hint in {hint for cue in _CUES for hint in cue.hints}
 }
 _ASCII = {hint: cues for hint, cues in _BY_HINT.items() if hint.isascii()}
-_LEAD = re.compile(rf"[\W_]*(?:(?:so|thus|therefore|hence|and|{_FINAL}|is)[ ,]+)*", re.IGNORECASE)
-_EMPTY = re.compile(r"[\s*_`#>:：]*")
-_OWN_QUESTION = re.compile(
+_LEAD = late(rf"[\W_]*(?:(?:so|thus|therefore|hence|and|{_FINAL}|is)[ ,]+)*", re.IGNORECASE)
+_EMPTY = late(r"[\s*_`#>:：]*")
+_OWN_QUESTION = late(
     r"\n[ ]*(?:\*\*|\#+[ ]*)?(?:Q|Question|Problem|User|Human|Input|问题|问|用户)(?:[ ]*\d{1,3})?(?:\*\*)?[ ]*[:：]|"
     r"\n[ ]*<\|(?:im_start|user|start_header_id)\|>|\n[ ]*\[INST\]",
     re.IGNORECASE,
 )
-_OWN_INPUT = re.compile(
+_OWN_INPUT = late(
     r"\n[ ]*(?:\*\*)?(?:Review|Text|Sentence|Passage|Premise|Article|Tweet|Comment|Statement|评论|文本|句子|输入|题目)"
     r"(?:[ ]*\d{1,3})?(?:\*\*)?[ ]*[:：]",
     re.IGNORECASE,
@@ -198,7 +199,7 @@ def _marker_cue(marker: str) -> _Cue:
     """Returns the cue for a line that starts with the marker; `**answer**：` matches the marker "Answer:" too."""
     colon = r"[ \t*_`]*[:：]" if marker.endswith(COLONS) else r"(?!\w)" if marker[-1:].isalnum() else ""
     pattern = rf"(?:^|(?<=\n))[ \t*_`#>\"'“”‘’「」(\[•~-]*{re.escape(_word(marker))}{colon}"
-    return _Cue((lower(_word(marker)) or marker,), re.compile(pattern, re.IGNORECASE))
+    return _Cue((lower(_word(marker)) or marker,), late(pattern, re.IGNORECASE))
 
 
 def _line(text: str, start: int, end: int, cue: _Cue) -> Statement | None:
@@ -223,7 +224,7 @@ def _enclosed(text: str, start: int, end: int) -> Statement | None:
         close = len(text) if close < 0 else close
         return Statement(line_start, text[end:close], text[close:], name, closed=True)
     depth = 0
-    for match in re.compile(r"[{}]").finditer(text, end):
+    for match in late(r"[{}]").finditer(text, end):
         depth += 1 if match[0] == "{" else -1
         if not depth:
             return Statement(line_start, text[end + 1 : match.start()], text[match.end() :], "\\boxed", closed=True)

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from promptgrid.answers.patterns import SHORT, TIMEOUT_S
+from promptgrid.text import late
 
 if TYPE_CHECKING:
     from regex import Pattern
@@ -24,36 +25,36 @@ _BETWEEN = (
     r"a|an|the|as|be|been|really|very|at[ ]all|quite|so|entirely|necessarily|clearly|option|answer|is|actually|only|"
     r"purely|simply|just|in|any|overtly|particularly|overly|anything|labell?ed|considered|classified|rated"
 )
-_NEGATED = re.compile(
+_NEGATED = late(
     rf"(?:\b(?:{_NOT})\b(?:[ ]+(?:{_BETWEEN})){{0,3}}[ ]+[\"'“‘(*]*|(?:(?<![^\W_])non|\bun|\banti)[-\s]?"
     r"|(?:不|非|没有?|並非|并非|不是|無|无|未)(?:是|算|太|很|够|属于|為|为)?[“\"']?)$",
     re.IGNORECASE,
 )
-_BOTH = re.compile(r"\bneither\b[^.;!?\n]{0,40}$", re.IGNORECASE)
-_RULED_OUT = re.compile(  # (A) a long pipe is not
+_BOTH = late(r"\bneither\b[^.;!?\n]{0,40}$", re.IGNORECASE)
+_RULED_OUT = late(  # (A) a long pipe is not
     r"[)\]:]?[ ]*(?:(?!because|since|as\b|and\b|but\b|while|so\b|for\b|it\b)[\w'-]+[ ]+){0,4}"
     r"(?:(?:is|are|was|does|do|would|can)(?:[ ]not|n['’]t)\b|cannot\b|is[ ](?:incorrect|wrong|false|ruled[ ]out))",
     re.IGNORECASE,
 )
 _LOOK_BACK = 48
-_ASKED = re.compile(r"[^.!?;:\n。？！；：]{0,80}[?？]")
+_ASKED = late(r"[^.!?;:\n。？！；：]{0,80}[?？]")
 _ARTICLES = frozenset("aAiI")
-_VERBS = re.compile(
+_VERBS = late(
     r"[ ]+(?:is|are|was|has|can|and|or|because|since|as|but|would|will|seems|matches|fits|gives|says|does|with|for)\b"
     r"|[ ]*(?:[-–—,.;:)\]}*/=!?|]|$|\n)"
 )
 _QUOTE = r"[(\[*_\"'“]*$"
 _NAMING = "option|choice|answer|letter|choose|chose|pick|select|so|thus|therefore|hence"
-_OPTION_BEFORE = re.compile(
+_OPTION_BEFORE = late(
     rf"(?:(?:^|\n|[^\w\s'’])[ ]*|\b(?:{_NAMING}|is|are|be|not|with|for|and|or|than|as|either|both|neither|\w+ly)[ ]+"
     rf"|[选選择擇項项是为為案答][ ]*){_QUOTE}",
     re.IGNORECASE,
 )
-_NAMES_BEFORE = re.compile(rf"\b(?:{_NAMING})[ ]+{_QUOTE}", re.IGNORECASE)
-_OPTION_JOINED = re.compile(r"(?<![^\W_])[A-Z][)\]]?(?:[ ]*[,/&][ ]*|[ ]+(?:and|or)[ ]+)$")
-_CHOSEN = re.compile(rf"(?:\b(?:is|be)[ ]+|[选選择擇項项是为為案答:：=])[ ]*{_QUOTE}", re.IGNORECASE)
-_YES_BEFORE = re.compile(r"\byes\b[\W_]*(?:and|or)?[\W_]*$", re.IGNORECASE)
-_NO_BEHIND = re.compile(
+_NAMES_BEFORE = late(rf"\b(?:{_NAMING})[ ]+{_QUOTE}", re.IGNORECASE)
+_OPTION_JOINED = late(r"(?<![^\W_])[A-Z][)\]]?(?:[ ]*[,/&][ ]*|[ ]+(?:and|or)[ ]+)$")
+_CHOSEN = late(rf"(?:\b(?:is|be)[ ]+|[选選择擇項项是为為案答:：=])[ ]*{_QUOTE}", re.IGNORECASE)
+_YES_BEFORE = late(r"\byes\b[\W_]*(?:and|or)?[\W_]*$", re.IGNORECASE)
+_NO_BEHIND = late(
     r"[ ]+(?!because|since|and\b|or\b|but\b|as\b|it\b|they|he\b|she|this|that|there|i\b|we\b|you|not\b|the\b)[^\W\d]",
     re.IGNORECASE,
 )
@@ -103,7 +104,7 @@ def _spelling(labels: tuple[str, ...], names: tuple[tuple[str, tuple[str, ...]],
     return known | {_key(_OPTION.sub(r"\1", label)): label for label in reversed(labels) if label.strip()}
 
 
-_OPTION = re.compile(r"\A\s*[(\[（]?([A-Za-z])[)\]）.:]\s*\Z")
+_OPTION = late(r"\A\s*[(\[（]?([A-Za-z])[)\]）.:]\s*\Z")
 """A label that is one letter with the signs of an option: (A), A), A. It is read like the label A."""
 
 

@@ -10,35 +10,36 @@ from promptgrid.answers.cues import DECORATION
 from promptgrid.answers.labels import Mention, find_labels, mention_at
 from promptgrid.answers.numbers import LONGEST, numerals_of_plain, plain
 from promptgrid.prompt import AnswerRule
+from promptgrid.text import late
 
-_JOINED = re.compile(
+_JOINED = late(
     r"""(?xi)[\s*_"'”’)\]}]*
     (?: (?=[(\[]) | ,?[ ]*(?:and|or|und|oder|et|ou|y|o|as[ ]well[ ]as|&)\s | [,/&+|、和或与及]
     | ,?[ ]*(?:vs\.?|versus)\s )
     [\s*_"'“‘(\[{]*(?:(?:the|also|both|option|label)[ ]+)*["'“‘(\[*_]*"""
 )
-_SET_OFF = re.compile(
+_SET_OFF = late(
     r"[\s*_`\"'”’)\]}>]*(?:[.,;:!。，；：！（(—–\n]|\s-\s|\s+(?:because|since|as|for|due|given|though|although|but|while)\b|$)",
     re.IGNORECASE,
 )
-_CONCLUSION = re.compile(
+_CONCLUSION = late(
     r"\b(?:so|thus|therefore|hence|overall|consequently|in[ ](?:conclusion|sum|short|total|all)|all[ ]in[ ]all|"
     r"mak(?:es|ing)[ ](?:it|this))"
     r"\b[^.!?\n]{0,60}$|(?:因此|所以|总之|综上|总的来说|总体)[^。！？\n]{0,30}$",
     re.IGNORECASE,
 )
-_HEADED = re.compile(
+_HEADED = late(
     r"[\s*_`\"')\]]*(?:(?:aspects?|points?|sides?|parts?|things?|elements?|score|probability)\b)?[\s*_]*[:：]"
 )
-_OTHER_OPTION = re.compile(
+_OTHER_OPTION = late(
     r"""(?xi)[\s*_"'“`$]*(?:option|choice)?[ ]*[(\[（]\s*
     (?:[A-Za-z]|[IVX]{1,4}|\d{1,2}|(?:none|all|both|neither)[^)\]]{0,30})\s*[)\]）]"""
 )
-_LONE_OPTION = re.compile(r"[\s*_\"'“`$]*(?:option|choice)?[ ]*([A-Z])[\s*_\"'”`$]*(?:$|[.):,\n])")
+_LONE_OPTION = late(r"[\s*_\"'“`$]*(?:option|choice)?[ ]*([A-Z])[\s*_\"'”`$]*(?:$|[.):,\n])")
 _WHOLE_WORDS = 3  # a statement of at most so many words is the answer itself, whether it is a label or not
 _SHORT = 60  # characters of a reply that is a statement by itself
 _LONG = 200  # characters of a text that may have been cut by the token limit
-_SENTENCES = re.compile(r"[.!?=](?=\s)|[。！？\n]")
+_SENTENCES = late(r"[.!?=](?=\s)|[。！？\n]")
 _CLOSES = frozenset(".!?。！？\"'”’)]}*`|")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from promptgrid.text import late
+
 _WORDS = "think|thinking|thought|thoughts|reasoning|reason|analysis|reflection|scratchpad|inner_monologue|deliberation"
 # (pattern of the opening mark, closing mark); {0} is the group of the pattern
 _MARKS: tuple[tuple[str, str], ...] = (
@@ -21,15 +23,15 @@ _MARKS: tuple[tuple[str, str], ...] = (
         r"<\|end\|>|(?=<\|start\|>|<\|channel\|>)",
     ),
 )
-_OPENING = re.compile("|".join(f"(?:{opening})" for opening, _ in _MARKS), re.IGNORECASE)
-_CLOSING = re.compile(
+_OPENING = late("|".join(f"(?:{opening})" for opening, _ in _MARKS), re.IGNORECASE)
+_CLOSING = late(
     rf"</(?:[A-Za-z]\w*[:_])?(?:{_WORDS})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>|<channel\|>|"
     r"<unused95>",
     re.IGNORECASE,
 )
 _HINTS = ("<", "[THINK", "[/THINK", "[think", "[REASON", "[BEGIN FINAL", "◁", "my response", "assistantfinal")
 # marks around the answer itself
-_FRAMES = re.compile(
+_FRAMES = late(
     r"""(?x)(?:<\|start\|>assistant)?<\|channel\|>final(?:[ ]?<\|constrain\|>\w{1,20})?<\|message\|>
     | <\|(?:return|end|im_end|eot_id|endoftext)\|> | <\|(?:begin|end)_of_solution\|>
     | <\|(?:START|END)_(?:RESPONSE|TEXT)\|>
@@ -37,7 +39,7 @@ _FRAMES = re.compile(
 )
 _FRAME_HINTS = ("<|", "FINAL RESPONSE", "response>")
 # marks that are words: Granite's, and harmony's channels where a server has dropped the special tokens
-_SPOKEN = re.compile(
+_SPOKEN = late(
     r"\A\s*(?:Here(?: is|'s) my (?:thought|thinking) process:?(?P<granite>.*?)\n\s*Here(?: is|'s) my response:?"
     r"|analysis(?P<harmony>.*?)assistantfinal)",
     re.DOTALL,
@@ -73,7 +75,7 @@ def _without_marked(text: str, thoughts: list[str]) -> tuple[str, bool]:
     <think> tag"."""
     left, at = "", 0
     while opening := _OPENING.search(text, at):
-        closing = re.compile(_close_of(opening), re.IGNORECASE).search(text, opening.end())
+        closing = late(_close_of(opening), re.IGNORECASE).search(text, opening.end())
         if closing is None:
             if text[: opening.start()].rpartition("\n")[2].strip():
                 break

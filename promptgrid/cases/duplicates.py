@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import unicodedata
 from array import array
 from collections import defaultdict
@@ -22,21 +21,23 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from promptgrid.cases.table import Case
 from promptgrid.compact import NumberMap, hash64
+from promptgrid.text import late
 
 NEAR = 0.7
 _IDS = ("id", "case_id")
 _WORDS_OF_A_TEXT, _MEMBERS = 4, 256
-_WORD = re.compile(r"[㐀-鿿぀-ヿ]|[^\W_㐀-鿿぀-ヿ]+|[^\w\s.,;:!?'\"…。，、；：！？“”‘’()\[\]_-]")
-_PAIR = np.uint64(0x9E3779B97F4A7C15)  # odd: a pair in the other order is another member
+_WORD = late(r"[㐀-鿿぀-ヿ]|[^\W_㐀-鿿぀-ヿ]+|[^\w\s.,;:!?'\"…。，、；：！？“”‘’()\[\]_-]")
+_PAIR = 0x9E3779B97F4A7C15  # odd: a pair in the other order is another member
 
-Hashes = NDArray[np.uint64]
+if TYPE_CHECKING:  # imported late: a table of short cells needs no arrays
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Hashes = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class _Texts:
     def members(self) -> Hashes:
         """The members of all columns in one array. Each hash is combined with the index of its column and the `kind`,
         so that two cases share a member only if it is in the same column and their kinds are equal."""
+        import numpy as np
+
         salts = [np.uint64(_hash(f"{self.kind} {at}")) for at in range(len(self.columns))]
         salted = [members ^ salt for members, salt in zip(self.columns, salts, strict=True)]
         return np.concatenate(salted) if salted else np.empty(0, dtype=np.uint64)
@@ -121,8 +124,10 @@ _NO_TEXTS = _Texts((), 0)
 
 def _members(words: Collection[str]) -> Hashes:
     """Returns the sorted 64-bit hashes of the words and of the pairs of adjacent words: at most 256, the lowest."""
+    import numpy as np
+
     hashes = np.fromiter(map(_hash, words), dtype=np.uint64, count=len(words))
-    return np.unique(np.concatenate([hashes, hashes[:-1] * _PAIR + hashes[1:]]))[:_MEMBERS]
+    return np.unique(np.concatenate([hashes, hashes[:-1] * np.uint64(_PAIR) + hashes[1:]]))[:_MEMBERS]
 
 
 @lru_cache(maxsize=100_000)
@@ -151,6 +156,8 @@ def _rarest(texts: Sequence[_Texts], sizes: Sequence[int]) -> Iterator[tuple[int
     one text only are left out. `sizes` has the number of members of each text."""
     if not sum(sizes):
         return
+    import numpy as np
+
     count = np.array(sizes)
     owner = np.repeat(np.arange(len(texts)), count)
     _, member, frequencies = np.unique(

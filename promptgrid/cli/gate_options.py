@@ -59,14 +59,14 @@ def gate_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def read_gate_options(database: Database, plan: Plan, typed: GateOptions) -> GateRequest | None:
     """Returns the gates that the options ask for, or None if they ask for none. Raises UsageError for options that do
     not fit together, GateError for an impossible gate, StoreError for an unknown run."""
-    from promptgrid.gate import gates_for
-
     if typed.confident and not typed.min_scores:
         raise click.UsageError("--confident requires --min-score CHECK=SCORE.")
     if typed.strict and not typed.not_worse_than:
         raise click.UsageError("--strict requires --no-worse-than RUN.")
     if not (typed.min_scores or typed.not_worse_than or typed.junit_path):
         return None
+    from promptgrid.gate import gates_for  # loads the comparison
+
     gates = gates_for(
         database,
         plan,

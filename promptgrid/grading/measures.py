@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.answers.patterns import SHORT, TIMEOUT_S
 from promptgrid.grading.subject import Subject, Verdict, short
+from promptgrid.text import late
 
 if TYPE_CHECKING:
     from regex import Pattern
 
-_SPACELESS = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff]")
+_SPACELESS = late(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\U0003ffff]")
 _READ = 10_000  # characters from which the language is identified
 _SURE = 0.5
 _ENCODING = "o200k_base"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from promptgrid import connections, grid
 from promptgrid.budget import Budget, parse_budget
@@ -25,8 +26,10 @@ from promptgrid.grid.estimate import (
 )
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.models import ModelFacts
-from promptgrid.stats import Reach, reach
 from promptgrid.tokens import ReportedUsage
+
+if TYPE_CHECKING:
+    from promptgrid.stats import Reach
 
 _LOOKUP = 500  # points whose stored replies are looked up at once
 
@@ -190,12 +193,14 @@ def plan_reach(plan: Plan) -> Reach | None:
     """Returns how likely a comparison of the plan's first variant with another finds a difference (see Reach). Copies
     of a case count as one case. None if nothing is scored, or if there is no other variant."""
     variants = math.prod(map(len, (plan.prompts, plan.techniques, plan.models, *plan.axes.values())))
+    if variants < 2:
+        return None
+    from promptgrid.stats import reach  # loads slowly
+
     if plan.all_checks:
         scored = (case for case in plan.cases if case.expected is not None or not plan.has_expected)
     else:
         scored = (case for case in plan.cases if case.checks)
-    if variants < 2:
-        return None
     different = NumberMap()
     for case in scored:
         different.add(hash64(content(case).encode()))

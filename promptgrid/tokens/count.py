@@ -18,7 +18,7 @@ from promptgrid.models import tables
 from promptgrid.prompt import Api, Message
 from promptgrid.tokens.cache import CountCache, digest
 from promptgrid.tokens.chunks import parts
-from promptgrid.tokens.encodings import ENCODINGS, encoding
+from promptgrid.tokens.encodings import ENCODINGS, length
 
 T = TypeVar("T")
 
@@ -195,23 +195,19 @@ def _with_attached(count: Count, tools: Sequence[Any], response_format: Any) -> 
 
 
 def _length(text: str, name: str) -> int | None:
-    if len(text) <= BRIEF:
-        return None if encoding(name) is None else _part_length(name, text)
-    key = digest(name, text)
-    if (known := _memory.get(key)) is not None:
-        return known
-    if encoding(name) is None:
+    """Returns the number of tokens of a text in the encoding `name`; None if its vocabulary is not available."""
+    try:
+        if len(text) <= BRIEF:
+            return _part_length(name, text)
+        key = digest(name, text)
+        if (known := _memory.get(key)) is not None:
+            return known
+        return _memory.put(key, sum(_part_length(name, part) for part in parts(text, ENCODINGS[name])))
+    except LookupError:
         return None
-    return _memory.put(key, sum(_part_length(name, part) for part in parts(text, ENCODINGS[name])))
 
 
-@lru_cache(maxsize=4096)
-def _part_length(name: str, part: str) -> int:
-    """The number of tokens of a part of a text in the encoding `name`. Cached, so that typing recounts only one
-    part."""
-    tokenizer = encoding(name)
-    assert tokenizer is not None  # checked by the caller
-    return len(tokenizer.encode_ordinary(part))
+_part_length = lru_cache(maxsize=4096)(length)  # so that typing recounts only one part of a text
 
 
 def _builtin_count(

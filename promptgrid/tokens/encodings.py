@@ -15,13 +15,16 @@ import tempfile
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 from promptgrid import files, paths
 from promptgrid.errors import StoreError
 
 if TYPE_CHECKING:
     import tiktoken
+
+    from promptgrid.tokens.few_words import FewWords
 
 URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 DEADLINE_S = 5.0
@@ -46,6 +49,7 @@ ENCODINGS = {
 }
 
 _ready: dict[str, tiktoken.Encoding] = {}
+_few: dict[str, FewWords | None] = {}
 _missed: dict[str, float] = {}
 _loading = threading.Lock()
 
@@ -63,6 +67,39 @@ def encoding(name: str) -> tiktoken.Encoding | None:
         return _ready.get(name)
 
 
+def length(name: str, text: str) -> int:
+    """Returns the number of tokens of the text in the encoding `name`; the first few short texts are counted without
+    loading it. Raises LookupError if the name is unknown or the vocabulary is not available."""
+    if name not in _ready and (few := _few_words(name)) is not None and (count := few.count(text)) is not None:
+        return count
+    tokenizer = encoding(name)
+    if tokenizer is None:
+        raise LookupError(name)
+    _few.pop(name, None)
+    return len(tokenizer.encode_ordinary(text))
+
+
+def _few_words(name: str) -> FewWords | None:
+    """Returns the counter of a few short texts; None for an encoding whose pattern tiktoken does not tell alone, or
+    whose vocabulary is not available."""
+    with _loading:
+        if name not in _few and name == ENCODINGS.get(name) and _available(name):
+            from promptgrid.tokens.few_words import FewWords
+
+            pattern = _published(name).get("pat_str", "")
+            _few[name] = FewWords(_path(name).read_bytes(), pattern) if pattern else None
+        return _few.get(name)
+
+
+def _published(name: str) -> dict[str, Any]:
+    """Returns what tiktoken has published of the encoding, without its vocabulary: the function that makes it is called
+    with an empty one in place of the file's."""
+    from tiktoken_ext import openai_public
+
+    make = openai_public.ENCODING_CONSTRUCTORS[name]
+    return dict(FunctionType(make.__code__, {**make.__globals__, "load_tiktoken_bpe": lambda *_, **__: {}})())
+
+
 def _load(name: str) -> tiktoken.Encoding:
     import tiktoken
 
@@ -77,8 +114,12 @@ def _load(name: str) -> tiktoken.Encoding:
 
 def _available(vocabulary: str) -> bool:
     """Returns whether the vocabulary is in tiktoken's cache; first tries to put it there if it is missing."""
-    path = _cache() / hashlib.sha1(URL.format(vocabulary).encode(), usedforsecurity=False).hexdigest()
+    path = _path(vocabulary)
     return _is_complete(path, vocabulary) or _copy(path, vocabulary) or _try_download(path, vocabulary)
+
+
+def _path(vocabulary: str) -> Path:
+    return _cache() / hashlib.sha1(URL.format(vocabulary).encode(), usedforsecurity=False).hexdigest()
 
 
 def _cache() -> Path:

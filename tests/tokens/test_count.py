@@ -33,6 +33,7 @@ CHAT = [Message("system", "You label reviews."), Message("user", "It broke.")]
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(count, "_memory", CountCache(count.REMEMBERED))
     monkeypatch.setattr(count, "_silent", {})
+    count._part_length.cache_clear()
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
     monkeypatch.setattr(encodings, "_ready", {})
     monkeypatch.setattr(encodings, "_missed", {})
+    monkeypatch.setattr(encodings, "_few", {})
     monkeypatch.setattr(encodings, "_download", lambda vocabulary: None)
     return folder
 

@@ -10,11 +10,12 @@ from itertools import pairwise
 from promptgrid.answers.numbers.model import Numeral, NumeralKind, number
 from promptgrid.answers.numbers.tokens import unclear
 from promptgrid.answers.units import Unit, find_unit, unit_at_start
+from promptgrid.text import late
 
 _LONGEST_GAP = 30
 # (kind of chain, pattern of the text between two numerals)
 _JOINS: Sequence[tuple[str, re.Pattern[str]]] = tuple(
-    (kind, re.compile(pattern, re.IGNORECASE))
+    (kind, late(pattern, re.IGNORECASE))
     for kind, pattern in (
         ("equation", r"[^\S\n]*(?:[=≈≅≃⇒→]|=>|->)+[^\S\n]*"),
         ("ratio", r":| : "),
@@ -37,8 +38,8 @@ _NAMES: dict[str, str] = {
     "operation": "an expression without its result", "choice": "two numbers, one of them", "several": "two numbers",
     "list": "a list of numbers", "share": "a share", "measure": "not one measure",
 }  # fmt: skip
-_ENDS = re.compile(r"\s*(?:$|[.;:!?)\]}|\n])")
-_FEET = re.compile(r"\s?['′]\s?")
+_ENDS = late(r"\s*(?:$|[.;:!?)\]}|\n])")
+_FEET = late(r"\s?['′]\s?")
 
 
 def chained(tokens: Iterable[Numeral], text: str) -> Iterator[Numeral]:

@@ -10,23 +10,24 @@ from promptgrid.answers.numbers.chains import chained
 from promptgrid.answers.numbers.model import Numeral
 from promptgrid.answers.numbers.plain import plain
 from promptgrid.answers.numbers.tokens import tokens
+from promptgrid.text import late
 
 _TAIL = 400  # characters that are searched at a time, from the end, for the last sentence with a numeral
 LONGEST = 20_000  # characters at the end of a text that are searched for numbers
 
-_SENTENCE = re.compile(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals are joined only within one sentence
-_REMARK = re.compile(r"(?<=[\s.,;:])\((?=[^()]*[^\W\d_]{2})[^()]*\)")
-_NOTE = re.compile(r"[\W_]*(?:note|check|verification|p\.?s|confidence|注意?|备注|验算)\b", re.IGNORECASE)
-_CLAUSE = re.compile(r"[.;:!?。；！？][ \n]|[,，\n]")
-_WORDS = re.compile(r"[A-Za-z][A-Za-z -]*")
+_SENTENCE = late(r"\n|[.!?] (?=[A-Z])|[。！？]")  # numerals are joined only within one sentence
+_REMARK = late(r"(?<=[\s.,;:])\((?=[^()]*[^\W\d_]{2})[^()]*\)")
+_NOTE = late(r"[\W_]*(?:note|check|verification|p\.?s|confidence|注意?|备注|验算)\b", re.IGNORECASE)
+_CLAUSE = late(r"[.;:!?。；！？][ \n]|[,，\n]")
+_WORDS = late(r"[A-Za-z][A-Za-z -]*")
 _OPERATORS = frozenset(("-", "+", "*", "/", "×", "÷", "=", "(", "- (", "+ (", "* (", "/ (", "= (", "^"))
 # for 3 weeks, after 2 days, to harvest 4560 oranges: a circumstance of the number before it
-_CIRCUMSTANCE = re.compile(
+_CIRCUMSTANCE = late(
     r"(?:\b(?:in|for|after|per|than|all|every|each|within|during|over|before)|\bto[ ]\w+(?:[ ](?:all|up[ ]to))*)"
     r"[ ]+(?:(?:the|all|a|about|these|those|remaining|other)[ ]+)*$",
     re.IGNORECASE,
 )
-_CONCLUDED = re.compile(
+_CONCLUDED = late(
     r"=|\b(?:so|thus|therefore|hence|leaves|leaving|totals?|totall?ing|sum|which is|that is|makes?|in all|result)\b"
     r"|equals?|所以|因此|共|得",
     re.IGNORECASE,

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
+from promptgrid.text import late
+
 _RULES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern), plain)
+    (late(pattern), plain)
     for pattern, plain in (
         (r"\{\s*([,.])\s*\}", r"\1"),  # braces remove the blank that TeX sets behind the mark
         (r",\\!|\\!,|\\,(?=\d{3}(?!\d))|\{\\,\}", "\u2009"),  # a thin space is always a thousands separator

@@ -5,27 +5,28 @@ from __future__ import annotations
 import re
 
 from promptgrid.answers.numbers import chinese
+from promptgrid.text import late
 
-_REFERENCE = re.compile(
+_REFERENCE = late(
     r"\b(?:the|these|those|this|that|all|both|his|her|its|their|my|our|your|every|each|any|other|first|last|next|no|"
     r"another|which|either|neither)[ ]+$",
     re.IGNORECASE,
 )
-_THE_ONE = re.compile(r"\b(?:the|this|that|which|every|each|any|another|no)[ ]+\w+[ ]+$", re.IGNORECASE)
-_PRONOUN_BEHIND = re.compile(
+_THE_ONE = late(r"\b(?:the|this|that|which|every|each|any|another|no)[ ]+\w+[ ]+$", re.IGNORECASE)
+_PRONOUN_BEHIND = late(
     r"[ ]+(?:of|another|by[ ]one|can|could|must|should|would|may|might|has[ ]to|needs|day|who|that|which|or[ ]more)\b"
     r"|-(?:way|time|sided|dimensional|step|by)",
     re.IGNORECASE,
 )
-_SAYS_ONE = re.compile(
+_SAYS_ONE = late(
     r"(?:^|[:=(\"'*$]|\b(?:is|are|was|be|equals|leaves|leaving|only|exactly|just|get|gets|has|have|had|about|answer|"
     r"gives|remains|total|of|by|and|or|minus|negative|to|than|makes))[ ]*$",
     re.IGNORECASE,
 )
-_ENDS = re.compile(r"\s*(?:$|[.,;:!?)\]}*\"'\n。，；：！？）])")
+_ENDS = late(r"\s*(?:$|[.,;:!?)\]}*\"'\n。，；：！？）])")
 
 _CHARACTERS = frozenset("零〇一二三四五六七八九十两兩")
-_STANDS_BEHIND = re.compile(r"(?:^|[\s:：=＝(（“\"*，。、,.是为為共剩得负負有需用花买卖了到下少多])$")
+_STANDS_BEHIND = late(r"(?:^|[\s:：=＝(（“\"*，。、,.是为為共剩得负負有需用花买卖了到下少多])$")
 _MEASURES = (
     "个個只人天元块岁张本条件次名小时分公斤克米厘辆台棵支枝杯瓶页年月周倍种道题步颗朵头匹座间层栋套双对打箱盒袋包"
 )

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from promptgrid.answers.numbers import chinese
 from promptgrid.answers.units import find_unit
+from promptgrid.text import late
 
-_BEFORE = re.compile(
+_BEFORE = late(
     r"""(?x)
     (?:(?P<word>(?<![^\W_])(?:minus|negative|moins|menos|минус)[ ]+ | [负負][ ]? | 零下[ ]?) | (?P<sign>[-+±]))?
     (?P<money>(?:(?<![A-Za-z])(?:US|HK|CA|AU|NZ|A|C|R))?[$€£¥₹₽₩₺฿][ ]?
@@ -17,8 +18,8 @@ _BEFORE = re.compile(
     (?P<late>-)?$
     """
 )
-_LEAD = re.compile(r"([<>≤≥≠±√])=?[ ]?$")
-_COMPARED = re.compile(r"[ ]?[<>≤≥≠]")
+_LEAD = late(r"([<>≤≥≠±√])=?[ ]?$")
+_COMPARED = late(r"[ ]?[<>≤≥≠]")
 _LOOK_BACK = 16  # characters before digits that are searched for a sign
 _NOT_ALONE = {
     **dict.fromkeys("<>≤≥≠", "an inequality"), "±": "a margin", "√": "a root", "/": "part of a fraction",
@@ -63,7 +64,7 @@ _ATTACHED = frozenset(
 )
 _UNIT_LETTERS = frozenset("mgshdtlLJWVN")  # 5K and 7B may be thousands, billions, kelvins or bytes
 _SUBSCRIPTS = frozenset("₀₁₂₃₄₅₆₇₈₉")
-_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS = late(r"[^\W\d_]+")
 
 
 class Before(NamedTuple):

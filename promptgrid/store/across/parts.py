@@ -13,7 +13,6 @@ from promptgrid.cases.table import Case
 from promptgrid.grid import Plan
 from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
-from promptgrid.stats.chance import FIRST_LOOK
 from promptgrid.store.database import Database, now, write_many
 from promptgrid.store.schema import cases as cases_table
 from promptgrid.store.schema import cells, openings, parts
@@ -95,6 +94,8 @@ def opening_sentences(counts: Mapping[str, int]) -> list[str]:
     """Returns the text for each prompt, from `counts` (see `openings_of`): how often cases of *prove* were used, what
     counts as an opening, and below which p-value a difference counts (Bonferroni's correction). The names are not
     escaped: the caller must escape foreign text."""
+    from promptgrid.stats.chance import FIRST_LOOK  # loads slowly
+
     sentences = []
     for name, count in counts.items():
         times = "once" if count == 1 else many(count, "time")
