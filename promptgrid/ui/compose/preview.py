@@ -35,7 +35,7 @@ from promptgrid.ui.compose.values import (
 from promptgrid.ui.server import token_counter
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
-from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
+from promptgrid.ui.widgets.live_text import CELL, template_note, token_note, watch_text
 from promptgrid.ui.widgets.messages import turn_list
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
@@ -52,7 +52,7 @@ def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> No
     outer = st.container(gap=None)  # the watchers are invisible and must not add a gap
     slot = outer.container(gap="small")
     with outer:
-        typed = watch_text([*areas, CELL], state.WATCH, note=token_note(model))
+        typed = watch_text([*areas, CELL], state.WATCH, note=template_note(model))
         typed |= watch_text(rule_areas, state.RULE_WATCH)
     content = state.fields({key: typed[key] for key in (*areas, *rule_areas)})
     problems, newer = rule_notes(rule_place, content), {}

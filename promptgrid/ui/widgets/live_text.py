@@ -11,6 +11,7 @@ from promptgrid import tokens
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.prompt import Message
+from promptgrid.ui.server import token_counter
 from promptgrid.ui.widgets.component import component
 
 LIVE_CHARS = 50_000  # longer texts are estimated: a server needs a second for some 200,000 characters
@@ -52,12 +53,24 @@ def token_note(ref: str) -> Callable[[str], str]:
     return lambda text: _note(text, ref)
 
 
+def template_note(ref: str) -> Callable[[str], str]:
+    """Returns a `note` as `token_note` does, for the text of a message in a template: newlines around it are not sent,
+    and where values go in, the note says that it does not count them."""
+
+    def note(text: str) -> str:
+        counted = token_note(ref)(text.strip("\n"))
+        return f"{counted} without values" if counted and ("{{" in text or "{%" in text) else counted
+
+    return note
+
+
 def _note(text: str, ref: str) -> str:
     try:
         if len(text) > LIVE_CHARS and not tokens.encoding_of(ref):
             count = tokens.estimate([Message("user", text)], "", "completion")
         else:
-            count = tokens.count_in(ref, text) if ref in tokens.ENCODINGS else tokens.count_text(text, ref)
+            own = ref in tokens.ENCODINGS
+            count = tokens.count_in(ref, text) if own else token_counter(ref)([Message("user", text)], "completion")
     except PromptgridError:
         return ""
     return f"{'' if count.exact else '≈ '}{many(count.tokens, 'token')}"

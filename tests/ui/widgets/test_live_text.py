@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
+
+from promptgrid.prompt import Message
+from promptgrid.store import Database, stored_replies
+from promptgrid.techniques import Turn
+from promptgrid.tokens import ReportedUsage, budget, count_text
+from promptgrid.ui.server import token_counter
+from promptgrid.ui.widgets import live_text
+from tests.faults.server import HostileServer
 
 
 def watch_page() -> None:
@@ -44,3 +53,23 @@ def test_a_text_put_back_by_code_counts_after_forgetting() -> None:
     app = watched({"key": "user", "text": "typed", "base": "old"})
     app.button[0].click().run()
     assert app.text[0].value == "{'system': 'sys', 'user': 'old'}"
+
+
+def test_the_badge_of_a_field_and_the_bar_below_count_alike(
+    endpoint: HostileServer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Earlier replies correct the count of an unknown tokenizer: of the bar and of the badge."""
+    body = {"model": "odd", "messages": [{"role": "user", "content": "Say one word about the weather of today."}]}
+    monkeypatch.setattr(stored_replies, "reported_usage", lambda *_: [ReportedUsage(body, 40)] * 5)
+    text = "You label product reviews, one word each."
+    bar = budget([Turn(Message("system", text), "system")], token_counter("openai/odd"), 0, None)
+    assert live_text.token_note("openai/odd")(text) == f"≈ {bar.system} tokens"
+    assert bar.system != count_text(text, "openai/odd").tokens
+
+
+@pytest.mark.usefixtures("endpoint")
+def test_the_badge_of_a_template_says_that_values_are_not_counted() -> None:
+    note = live_text.template_note("openai/gpt-4o")
+    assert note("\nBe brief.\n") == note("Be brief.") == live_text.token_note("openai/gpt-4o")("Be brief.")
+    assert note("Review: {{ text }}").endswith(" tokens without values")
+    assert note("") == ""
