@@ -3,7 +3,7 @@
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
-from promptgrid.ui import settings
+from promptgrid.ui.settings import endpoints, machine
 from promptgrid.ui.shell import page
 from promptgrid.ui.widgets import feedback
 
@@ -11,8 +11,8 @@ page.open_page("Settings")
 
 left, right = st.columns(2, gap="large")
 for column, sections in (
-    (left, (settings.endpoints, settings.where_keys_go, settings.refused_parameters)),
-    (right, (settings.builtin_model, settings.data, settings.health)),
+    (left, (endpoints.endpoints, endpoints.where_keys_go, machine.refused_parameters)),
+    (right, (machine.builtin_model, machine.data, machine.health)),
 ):
     with column:
         for section in sections:

@@ -127,7 +127,7 @@ def read_settings(
     if env.get("OPENAI_API_KEY") or env.get("OPENAI_BASE_URL"):
         readers["openai"] = lambda: _openai(env)
     with _collected(faults, FILE):
-        readers |= {name: _Table(path, name, table, env).settings for name, table in _tables(path).items()}
+        readers |= {name: EndpointTable(path, name, table, env).settings for name, table in _tables(path).items()}
     settings: dict[str, EndpointSettings] = {}
     for name, read in readers.items():
         with _collected(faults, name):
@@ -169,11 +169,11 @@ def _tables(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Table:
+class EndpointTable:
     """One table [name] of endpoints.toml, to be checked and turned into EndpointSettings; errors name lines of the
-    file."""
+    file at `path` (None: the table is not in a file yet)."""
 
-    path: Path
+    path: Path | None
     name: str
     table: Any
     env: Mapping[str, str] = field(repr=False)
@@ -282,12 +282,13 @@ class _Table:
         return value
 
     def _error(self, key: str, message: str, hint: str = "") -> PromptgridError:
-        return PromptgridError(f"{self.path}, line {self._line(key)}: [{self.name}] {message}", hint=hint)
+        where = f"{self.path}, line {self._line(key, self.path)}: [{self.name}] " if self.path else ""
+        return PromptgridError(where + message, hint=hint)
 
-    def _line(self, key: str) -> int:
+    def _line(self, key: str, path: Path) -> int:
         """Returns the line number of `key` in this table, else of the table's header; the TOML parser does not report
         lines."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").splitlines()
         header = re.compile(rf"""\s*\[\s*["']?{re.escape(self.name)}["']?\s*[\].]""")
         start = next((i for i, line in enumerate(lines) if header.match(line)), 0)
         assigned = re.compile(rf"""\s*(\[.*\.)?["']?{re.escape(key)}["']?\s*[=.\]]""")

@@ -13,7 +13,7 @@ from promptgrid.runner import client
 from promptgrid.store import Database, conversations, runs
 from tests.faults.server import HostileServer
 from tests.ui import pages
-from tests.ui.pages import shown
+from tests.ui.pages import press, shown
 
 KEY = "sk-a-secret-that-must-not-be-shown"
 
@@ -34,7 +34,9 @@ def test_the_exact_line_and_file_of_a_key_are_shown_but_never_the_key(settings: 
     assert str(tmp_path / "work" / ".env") in text
     assert "key in OPENAI_API_KEY" in text
     assert KEY not in text
-    assert not page.text_input
+    assert [field.label for field in page.text_input if "key" in field.label.lower()] == [
+        "Name of the variable that holds the key"
+    ]
 
 
 def test_check_again_finds_an_endpoint_that_was_added(settings: AppTest, hostile: HostileServer, home: Path) -> None:
@@ -44,6 +46,52 @@ def test_check_again_finds_an_endpoint_that_was_added(settings: AppTest, hostile
     (home / "config" / "endpoints.toml").write_text(f'[other]\nbase_url = "{hostile.url}"\n', encoding="utf-8")
     page.button(key="endpoints_check").click().run()
     assert "**other** Ready." in shown(page)
+
+
+def fill(page: AppTest, endpoint: str = "", **values: str) -> AppTest:
+    """The page after the form of that endpoint ("": a new one) is filled in and sent."""
+    number = page.session_state.filtered_state.get("settings_changes", 0)
+    for field, value in values.items():
+        page.text_input(key=f"endpoint_{field}_{endpoint}_{number}").set_value(value)
+    label = "Save" if endpoint else "Add"
+    return press(page, f"FormSubmitter:endpoint_form_{endpoint}_{number}-{label}")
+
+
+def test_an_endpoint_is_added_changed_and_removed_with_undo(
+    settings: AppTest, hostile: HostileServer, home: Path
+) -> None:
+    file = home / "config" / "endpoints.toml"
+    file.parent.mkdir(parents=True)
+    file.write_text("# Ours.\n", "utf-8")
+    page = fill(settings.run(), name="lab", base_url=hostile.url, key_env="LAB_KEY")
+    assert "no key yet: LAB_KEY is not set" in shown(page)
+    assert "LAB_KEY=…" in shown(page)
+    page = fill(page, "lab", key_env="", models="one, two")
+    assert "**lab** Ready." in shown(page)
+    assert file.read_text("utf-8").startswith("# Ours.\n")
+    assert 'models = ["one", "two"]' in file.read_text("utf-8")
+    press(page, "endpoint_remove_lab")
+    assert "**lab**" not in shown(page)
+    for left in ('models = ["one", "two"]', 'key_env = "LAB_KEY"'):
+        press(page, "settings_undo")
+        assert left in file.read_text("utf-8")
+    press(page, "settings_undo")
+    assert file.read_text("utf-8") == "# Ours.\n"
+
+
+@pytest.mark.parametrize("key", ["sk-proj-abcdefgh12345678", "SKABCDEFGHIJ1234567890"])
+def test_a_key_in_the_field_for_its_name_is_refused_and_kept_nowhere(settings: AppTest, home: Path, key: str) -> None:
+    page = fill(settings.run(), name="lab", base_url="https://a.b/v1", key_env=key)
+    assert "looks like a key" in shown(page)
+    assert page.text_input(key="endpoint_name__0").value == "lab"  # the rest of the form stays
+    assert not page.text_input(key="endpoint_key_env__0").value
+    assert key not in shown(page)
+    assert not (home / "config" / "endpoints.toml").exists()
+
+
+def test_an_endpoint_of_the_environment_is_not_changed_here(settings: AppTest) -> None:
+    page = settings.run()
+    assert not [button for button in page.button if str(button.key).startswith("endpoint_remove_")]
 
 
 def test_a_broken_endpoints_file_is_said_with_its_path(settings: AppTest, home: Path) -> None:

@@ -15,6 +15,7 @@ from promptgrid.store.plans import StoredVersion
 from promptgrid.ui import links
 from promptgrid.ui.library.actions import PAGE, act
 from promptgrid.ui.server import database, library
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.fields import keep_selection
 from promptgrid.ui.widgets.plain import plain
@@ -118,6 +119,7 @@ def _put_label(name: str, version: str) -> None:
         text = f"{name}@{label} is {version[:6]}" + (f", before {before[:6]}." if before else ".")
         offer_undo(PAGE, text, lambda: _label_again(name, label, before))
         st.session_state.library_label_text = ""
+        close_popover()
         return ""
 
     act(put)
@@ -127,6 +129,7 @@ def _remove_label(name: str, version: str, label: str) -> None:
     def remove() -> str:
         marked.remove_label(library(), name, label)
         offer_undo(PAGE, f"Removed the label {label}.", lambda: _label_again(name, label, version))
+        close_popover()
         return ""
 
     act(remove)
@@ -146,6 +149,7 @@ def _set_note(name: str, version: StoredVersion) -> None:
     def change() -> str:
         before = marked.set_note(library(), _prompt(name, version.version), note)
         offer_undo(PAGE, f"Changed the note on {version.version[:6]}.", lambda: _note_again(name, version, before))
+        close_popover()
         return ""
 
     act(change)

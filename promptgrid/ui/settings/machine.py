@@ -1,16 +1,12 @@
-"""The sections of the Settings page: endpoints, keys, refused parameters, the built-in model, the data, health."""
+"""The sections of the Settings page on this machine: refused parameters, the built-in model, the data, health."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
 
-from promptgrid import builtin, connections, humanize, loop, paths
-from promptgrid.connections import BUILTIN
-from promptgrid.endpoint.settings import EndpointSettings
+from promptgrid import builtin, humanize, paths
 from promptgrid.errors import PromptgridError
 from promptgrid.grading.python_switch import LINE, switch_file, switched_on
 from promptgrid.library.folder import library_folder
@@ -19,94 +15,11 @@ from promptgrid.runner.process import log_path
 from promptgrid.store import conversations, runs
 from promptgrid.ui import server
 from promptgrid.ui.widgets.callbacks import close_popover
-from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
-from promptgrid.ui.widgets.feedback import calls_label, show_error
+from promptgrid.ui.widgets.endpoints import weights_notice
+from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import copied, plain
 
-ENV_LINES = "OPENAI_API_KEY=…\nOPENAI_BASE_URL=https://api.openai.com/v1"
-ENDPOINTS_EXAMPLE = """\
-[deepseek]
-base_url = "https://api.deepseek.com/v1"
-key_env = "DEEPSEEK_API_KEY"    # the name of the variable that holds the key, never the key
-
-[ollama]
-base_url = "http://localhost:11434/v1"
-"""
 DOCTOR_MARKS = {True: ":green[ok]", False: ":red[fix]", None: ":gray[note]"}
-
-
-def endpoints() -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader("Endpoints", width="stretch")
-        if st.button("Check again", key="endpoints_check", help="Reads the settings again and checks every endpoint."):
-            with st.spinner("Checking …"):
-                server.endpoints().refresh(wait=True)
-    if (error := server.endpoints().error) is not None:
-        show_error(error)
-    configured = connections.settings() if server.endpoints().error is None else {}
-    for state in server.endpoints().states.values():
-        with st.container(border=True, key=f"endpoint_{state.name}", gap="xsmall"):
-            ready = state.ok and state.name != BUILTIN
-            st.markdown(endpoint_line(replace(state, message="Ready.") if ready else state))
-            if state.name in configured:
-                st.caption(_address(configured[state.name]))
-            if state.models:
-                with st.popover(humanize.many(len(state.models), "model"), type="tertiary"):
-                    st.code("\n".join(f"{state.name}/{model}" for model in state.models), language=None, height=260)
-            if state.note:
-                st.caption(state.note)
-            _test_connection(state.name, state.models)
-
-
-def _address(settings: EndpointSettings) -> str:
-    """Returns the endpoint's base URL and the name of the environment variable with its key, as text. Never returns the
-    key."""
-    key = "no key needed"
-    if settings.key_env:
-        key = f"key in {settings.key_env}" if settings.api_key else f"no key yet: {settings.key_env} is not set"
-    return f"{copied(settings.base_url)} · {plain(key)}"
-
-
-def _test_connection(name: str, models: tuple[str, ...]) -> None:
-    """Draws the button that sends a short request to one of the `models` of the endpoint `name`: only a request shows
-    whether the key may use the model."""
-    if name == BUILTIN or not models:
-        return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", models, key=f"test_model_{name}", label_visibility="collapsed", width=280)
-        if st.button(calls_label("Test the connection", 1), key=f"test_{name}", help="Sends one short request."):
-            _send_greeting(name, str(model))
-
-
-def _send_greeting(name: str, model: str) -> None:
-    from promptgrid.endpoint import Request
-    from promptgrid.prompt import Message, Parameters
-
-    began = time.monotonic()
-    request = Request(model=model, messages=(Message("user", "Say hello."),), parameters=Parameters(max_tokens=16))
-    try:
-        with st.spinner("Waiting for the reply …"):
-            loop.run_sync(connections.connect(name).complete(request))
-    except PromptgridError as error:
-        show_error(error)
-    else:
-        st.caption(f":green[●] {plain(model)} answered after {time.monotonic() - began:.1f} s.")
-
-
-def where_keys_go() -> None:
-    """Shows which lines to write into which files to add a key, for a user without a terminal."""
-    file = Path.cwd() / ".env"
-    create = "" if file.is_file() else "The file does not exist yet: create it with any text editor. "
-    st.subheader("Add OpenAI, or a server that speaks its protocol")
-    st.caption(f"Add two lines to the file {copied(file)}. {create}Then press Check again. Keys stay in that file: "
-               "Promptgrid never asks for them here, and never shows, logs or exports them.")  # fmt: skip
-    st.code(ENV_LINES, language=None)
-    config = paths.config_folder() / "endpoints.toml"
-    with st.expander("More endpoints"):
-        st.caption(
-            f"Add a table for each endpoint to {copied(config)}, and a line with its key to the .env file above."
-        )
-        st.code(ENDPOINTS_EXAMPLE, language=None)
 
 
 def builtin_model() -> None:
