@@ -39,10 +39,17 @@ def three_prompts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
     return Library(folder)
 
 
+def component(page: AppTest, name: str) -> dict[str, Any]:
+    """What the component of that name draws."""
+    [element] = [e for e in page.get("bidi_component") if e.proto.component_name == f"promptgrid_{name}"]
+    data: dict[str, Any] = json.loads(element.proto.json)
+    return data
+
+
 def table(page: AppTest) -> list[dict[str, Any]]:
     """The rows of the table of prompts."""
-    data: list[dict[str, Any]] = json.loads(page.get("bidi_component")[0].proto.json)["rows"]
-    return data
+    rows: list[dict[str, Any]] = component(page, "prompt_table")["rows"]
+    return rows
 
 
 def select(page: AppTest, row: int) -> AppTest:
@@ -255,7 +262,7 @@ def test_two_versions_are_compared_word_by_word(two_versions: tuple[Prompt, Prom
         old.version,
         new.version,
     ]
-    diff = json.loads(page.get("bidi_component")[-1].proto.json)
+    diff = component(page, "words_diff")
     assert "mood" in "".join(part["text"] for part in diff["parts"] if part["kind"] == "added")
     assert "label" in "".join(part["text"] for part in diff["parts"] if part["kind"] == "removed")
 

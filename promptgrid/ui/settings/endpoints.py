@@ -108,7 +108,7 @@ def where_keys_go() -> None:
     file = Path.cwd() / ".env"
     create = "" if file.is_file() else "The file does not exist yet: create it with any text editor. "
     st.subheader("Where keys go")
-    st.caption(f"OpenAI needs two lines in the file {copied(file)}, other endpoints a line with their variable. {create}"
+    st.caption(f"OpenAI needs two lines in the file {copied(file)}, others a line with their variable. {create}"
                "Then press Check again. Keys stay in that file: Promptgrid never asks for them here, and never shows, "
                "logs or exports them.")  # fmt: skip
     st.code("\n".join([*ENV_LINES, *_missing_lines()]), language=None)
