@@ -48,7 +48,12 @@ Case = tuple[str, Mapping[str, str], str | None]
 
 
 def store_run(
-    database: Database, run_cells: Sequence[Cell], *, run_id: str = "run00001", case_rows: Sequence[Case] = ()
+    database: Database,
+    run_cells: Sequence[Cell],
+    *,
+    run_id: str = "run00001",
+    case_rows: Sequence[Case] = (),
+    plan: str = "{}",
 ) -> str:
     """Writes the run as if it had been carried out; the cells get numbers for samples as they come.
 
@@ -61,7 +66,7 @@ def store_run(
             "id": run_id,
             "name": run_id,
             "status": "finished",
-            "plan": "{}",
+            "plan": plan,
             "decided": "[]",
             "total": len(run_cells),
         }

@@ -16,9 +16,10 @@ from promptgrid.compare import ComparisonRow, ComparisonRows, Facts, Filter, Hea
 from promptgrid.grid import Plan
 from promptgrid.prompt import Parameters
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
-from promptgrid.store import Database, cell_columns, results, runs
+from promptgrid.store import Database, cell_columns, expectations, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.store.runs import RunInfo, RunProgress
+from promptgrid.text import one_line
 
 CASES, CHARACTERS = 200, 8_000_000  # browsers open a larger page too slowly
 TEXT = 20_000  # characters of one text
@@ -140,6 +141,9 @@ def _text(row: ResultRow) -> Text:
 def _notes(database: Database, run_id: str) -> Iterator[str]:
     for note, count in cell_columns.parameter_notes(database, run_id):
         yield f"{note} ({count:,} cells)"
+    for case_id, changes in expectations.expected_changes(database, run_id).items():
+        before, after = (one_line(text or "nothing") for text in (changes[0].before, changes[-1].after))
+        yield f"After the run, what case {case_id} expects was changed from {before} to {after}."
     for error, count in runs.errors(database, run_id, limit=5):
         yield f"{error[:600]} ({count:,} cells)"
 

@@ -79,15 +79,16 @@ def pass_at(summaries: Sequence[VariantSummary]) -> str:
 
 
 def matrix_words(heads: Sequence[Head], rows: Sequence[ComparisonRow]) -> Table:
-    """Returns a table with one row for each of `rows` that is a case: its id, inputs and expected answer, and for each
-    of `heads`, the variants, a cell with the answer, how many samples gave it, and the verdict."""
+    """Returns a table with one row for each of `rows` that is a case: its id and expected answer, for each of `heads`,
+    the variants, a cell with the answer, how many samples gave it, and the verdict, and last its inputs."""
     table = [
-        [row.id, one_line(" · ".join(map(value_text, row.case.inputs.values()))), one_line(row.case.expected or "")]
+        [row.id, one_line(row.case.expected or "")]
         + [cell_words(row.entries[head.id]) if head.id in row.entries else "" for head in heads]
+        + [one_line(" · ".join(map(value_text, row.case.inputs.values())))]
         for row in rows
         if row.case
     ]
-    return Table("Answers", ["Case", "Inputs", "Expected", *(head.label for head in heads)], table)
+    return Table("Answers", ["Case", "Expected", *(head.label for head in heads), "Inputs"], table)
 
 
 def cell_words(entry: PooledCell) -> str:

@@ -20,7 +20,7 @@ _Key = tuple[Any, ...]
 
 def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence[str], excel: bool = False) -> int:
     """Writes one row per case and one column per variant ("sentiment · few-shot · smollm2 · t=0.7"), and returns the
-    number of cases.
+    number of cases. The inputs come last.
 
     Takes the rows of `write_csv`. A cell holds the answer; with several samples each distinct answer with its count
     ("positive ×3 | mixed ×2"); without an answer a status in brackets. `excel` is as in `write_csv`. All answers are
@@ -28,14 +28,14 @@ def write_wide_csv(rows: Iterable[Record], out: BinaryIO, *, variables: Sequence
     """
     answers: dict[_Key, dict[_Key, Counter[str]]] = {}
     variants: dict[_Key, None] = {}
-    inputs = ["case_id", *(f"var.{name}" for name in variables), "expected"]
+    inputs = ["case_id", "expected", *(f"var.{name}" for name in variables)]
     for row in rows:
         case, variant = tuple(_hashable(row.get(c)) for c in inputs), tuple(row.get(c) for c in (*_NAMED, *_TOLD_APART))
         variants.setdefault(variant)
         answers.setdefault(case, {}).setdefault(variant, Counter())[_answer(row)] += 1
     headers = variant_labels(list(variants))
     table = (_record(inputs, case, headers, by_variant) for case, by_variant in answers.items())
-    return write_table(table, out, [*inputs, *headers.values()], excel=excel)
+    return write_table(table, out, [*inputs[:2], *headers.values(), *inputs[2:]], excel=excel)
 
 
 def _hashable(value: Any) -> Any:

@@ -31,9 +31,9 @@ def test_the_wide_form_has_a_row_a_case_and_a_column_a_variant() -> None:
         cell("2", "zero-shot", None, status="answered"),
     ]
     assert wide(rows) == [
-        ["case_id", "var.text", "expected", "mood · zero-shot · small · t=0.7", "mood · few-shot · small · t=0.7"],
-        ["1", "text 1", "good", "good ×2 | bad ×1", "good"],
-        ["2", "text 2", "good", "[no answer]", "[failed]"],
+        ["case_id", "expected", "mood · zero-shot · small · t=0.7", "mood · few-shot · small · t=0.7", "var.text"],
+        ["1", "good", "good ×2 | bad ×1", "good", "text 1"],
+        ["2", "good", "[no answer]", "[failed]", "text 2"],
     ]
 
 
@@ -45,6 +45,6 @@ def test_wide_headers_are_unique_and_say_what_differs() -> None:
     ]
     label = "mood · zero-shot · small · t=0.7 · prompt_version="
     assert wide(rows) == [
-        ["case_id", "var.text", "expected", f"{label}3f", f"{label}9c", f"{label}9c (2)"],
-        ["1", "text 1", "good", "a", "b", "c"],
+        ["case_id", "expected", f"{label}3f", f"{label}9c", f"{label}9c (2)", "var.text"],
+        ["1", "good", "a", "b", "c", "text 1"],
     ]

@@ -18,6 +18,7 @@ from promptgrid.ui.widgets.plain import plain
 
 MOST_COPIED = 1_000  # rows in the Markdown text
 _FORMS = ("This page", "This page as Markdown", "All rows as Markdown")
+_FIRST, _WIDTH = 240, 180  # pixels of a column
 _SENTENCES = 8  # further sentences are in a closed expander
 
 
@@ -84,7 +85,9 @@ def matrix_table(
     )
     if form == _FORMS[0]:
         heads, lines = as_table(columns, rows, corner)
-        st.dataframe(pd.DataFrame(lines, columns=pd.Index(heads)), hide_index=True, height=420)
+        frame = pd.DataFrame(lines, columns=pd.Index(heads))
+        config = {head: st.column_config.TextColumn(width=_WIDTH if at else _FIRST) for at, head in enumerate(heads)}
+        st.dataframe(frame.replace("", None), hide_index=True, placeholder="–", height=420, column_config=config)
         return
     if form == _FORMS[2]:
         rows = first_rows(MOST_COPIED)

@@ -179,7 +179,8 @@ _INPUTS = {"own": _own, "file": _file, "upload": _upload, "paste": _paste, "type
 
 def _preview(table: CasesTable) -> None:
     rows = table.cases[:PREVIEW_ROWS]
-    columns = {name: [cut(cell_text(case, name), PREVIEW_CHARS) for case in rows] for name in table.columns}
+    first = sorted(table.columns, key=lambda name: name not in ("id", EXPECTED))
+    columns = {name: [cut(cell_text(case, name), PREVIEW_CHARS) for case in rows] for name in first}
     remarks = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
     if kinds := ", ".join(f"{name} ({kind})" for name, kind in _kinds(rows).items()):
         remarks.append(f"as JSON: {kinds}")
