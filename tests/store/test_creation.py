@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from promptgrid.store import Database, results, runs
+from promptgrid.store.schema import cells
 from tests.commits import greeting_plan, pending, queued
 
 pytestmark = pytest.mark.usefixtures("openai")
@@ -24,3 +26,18 @@ def test_cells_that_do_not_fit_end_at_once_and_are_never_pending(database: Datab
     assert {row.status for row in rows} == {"too_long"}
     assert "over the limit of 12" in rows[0].error
     assert pending(database, run_id) == {}
+
+
+@pytest.mark.parametrize("seed", [7, None])
+def test_every_sample_has_a_cell_of_its_own_with_a_seed_that_counts_on(database: Database, seed: int | None) -> None:
+    run_id = queued(database, greeting_plan(samples=3, seed=seed, max_tokens=9, temperatures=(0.0, 0.5)))
+    with database.read() as connection:
+        names = ("position", "case_position", "temperature", "sample", "seed", "max_tokens")
+        rows = connection.execute(sa.select(*(cells.c[name] for name in names)).order_by(cells.c.position)).all()
+    points = [(case, temperature) for case in (0, 1) for temperature in (0.0, 0.5)]
+    each = [(case, temperature, sample) for case, temperature in points for sample in (0, 1, 2)]
+    assert [tuple(row) for row in rows] == [
+        (position, case, temperature, sample, None if seed is None else seed + sample, 9)
+        for position, (case, temperature, sample) in enumerate(each)
+    ]
+    assert runs.find_run(database, run_id).total == 12
