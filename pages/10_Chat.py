@@ -27,7 +27,7 @@ conversation, in_flight = opened
 settings = chat.from_json(conversation.settings)
 header.header(conversation, settings)
 header.notices()
-header.deleted_note(conversation)
+header.conversation_notes(conversation)
 left, right = st.columns([13, 6], gap="medium")
 with right:
     variant, place = side(conversation, settings)

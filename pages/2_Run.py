@@ -15,7 +15,7 @@ from promptgrid.ui.run.plan import load_prompts, plan_of, preflight_key, run_aga
 from promptgrid.ui.run.preflight import preflight_panel
 from promptgrid.ui.run.progress import disk_notice, run_panel
 from promptgrid.ui.shell import page
-from promptgrid.ui.widgets import feedback
+from promptgrid.ui.widgets import feedback, undo
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.fields import number_field, parameter_field
 from promptgrid.ui.widgets.plain import plain
@@ -27,6 +27,7 @@ page.open_page("Run")
 def set_up() -> None:
     """The form, the preflight, and Start."""
     values = form.open_form()
+    undo.undo_note(form.UNDO)
     left, right = st.columns([1, 1], gap="medium")
     with left:
         prompts = load_prompts(form.prompts_field())

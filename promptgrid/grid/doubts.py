@@ -12,15 +12,19 @@ from promptgrid.grading.rule_problems import check_problem, expected_problem, ne
 from promptgrid.grid.plan import Plan
 from promptgrid.prompt import Prompt, variables
 from promptgrid.prompt.braces import braces_sentence, single_braces
+from promptgrid.prompt.parameters import SPECS
+from promptgrid.techniques import votes
 from promptgrid.text import one_line
 
+LEAST_VOTES = 3  # samples of a case, of which two can agree against one
+VOTES = 5  # samples of a case that pages offer
 _LISTED = 5  # the number of case ids listed in a doubt
 
 
 def doubts(plan: Plan) -> list[str]:
     """Returns sentences about what may be wrong with the plan, each once; none if nothing is suspicious. Raises
     PromptError for broken Jinja."""
-    columns, lines = plan.columns, list(braces_doubts(plan))
+    columns, lines = plan.columns, [*braces_doubts(plan), *votes_doubts(plan)]
     for prompt in plan.prompts:
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in unread_expected(prompt, plan.cases)]
@@ -105,6 +109,24 @@ def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:
     columns = plan.columns
     names = [(p, single_braces(p.messages, [*columns, *(item.name for item in p.inputs)])) for p in plan.prompts]
     return {f'"{prompt.name}": {braces_sentence(single)}': (prompt, single) for prompt, single in names if single}
+
+
+def votes_doubts(plan: Plan) -> list[str]:
+    """Returns a sentence if a technique of the plan takes the most frequent answer of a case's samples, and the plan
+    has too few samples for that, or sends all at temperature 0, where they are nearly the same; else []."""
+    voting = ", ".join(name for name in plan.techniques if votes(name))
+    if not voting:
+        return []
+    if plan.samples < LEAST_VOTES:
+        return [
+            f"{voting} takes the most frequent answer of several samples of a case, and the plan has {plan.samples}:"
+            f" without {LEAST_VOTES} or more it is chain-of-thought."
+        ]
+    temperature = next(spec for spec in SPECS if spec.name == "temperature")
+    values = plan.values_of(temperature) or [prompt.parameters.temperature for prompt in plan.prompts]
+    if all(value == 0 for value in values):
+        return [f"{voting} needs samples that differ, and at temperature 0 they are nearly the same: take 0.7."]
+    return []
 
 
 def _unused_columns(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:

@@ -180,14 +180,19 @@ def keep_reply(connection: sa.Connection, turn_id: int, variant: int, reply: Var
     connection.execute(statement.on_conflict_do_update(index_elements=["turn_id", "variant"], set_=row))
 
 
-def change_turn(database: Database, conversation_id: str, turn_id: int, text: str, variant: int | None = None) -> None:
-    """Replaces the text of a turn, or of one variant's reply to it. The turns after it stay."""
+def change_turn(
+    database: Database, conversation_id: str, turn_id: int, text: str | VariantReply, variant: int | None = None
+) -> None:
+    """Replaces the text of a turn, or one variant's reply to it: by a text that the user wrote, or by a whole reply.
+    The turns after it stay."""
     with database.write() as connection:
         _touch(connection, conversation_id)
-        if variant is None:
-            connection.execute(turns.update().where(turns.c.id == turn_id).values(text=storable(text)))
-        else:
+        if isinstance(text, VariantReply):
+            keep_reply(connection, turn_id, variant or 0, text)
+        elif variant is not None:
             keep_reply(connection, turn_id, variant, VariantReply(text, "edited"))
+        else:
+            connection.execute(turns.update().where(turns.c.id == turn_id).values(text=storable(text)))
 
 
 def set_part(database: Database, conversation_id: str, turn_id: int, part: PromptPart) -> None:

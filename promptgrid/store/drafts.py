@@ -64,6 +64,16 @@ def prompt_draft(database: Database, draft_id: str) -> tuple[DraftInfo, Any] | N
     return None if row is None else (DraftInfo(*row[:3]), json.loads(row.value))
 
 
+def typed_values(database: Database, prompt: str) -> dict[str, str]:
+    """Returns, by variable, the texts that the user typed last for the prompt and that are not saved with it; {} if
+    there are none."""
+    ours = sa.and_(prompt_drafts.c.prompt == prompt, prompt_drafts.c.kind != "aside")
+    query = sa.select(prompt_drafts.c.value).where(ours).order_by(prompt_drafts.c.updated.desc())
+    with database.read() as connection:
+        records = [json.loads(value).get("values") or {} for value in connection.scalars(query)]
+    return next((record["texts"] for record in records if record.get("texts")), {})
+
+
 def drafted_prompts(database: Database) -> list[str]:
     """Returns the names of the prompts that have unsaved content (a draft of kind `draft`)."""
     query = sa.select(prompt_drafts.c.prompt).where(prompt_drafts.c.kind == "draft").distinct()

@@ -130,3 +130,22 @@ def test_a_check_of_a_case_that_cannot_score_is_told() -> None:
     case = replace(of_case.cases[1], checks=(parse_check("own=regex:pattern=["),))
     (sentence,) = doubts(replace(of_case, cases=(of_case.cases[0], case)))
     assert sentence.startswith("\"p\": The check own scores nothing: the pattern '[' is wrong")
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "takes the most frequent answer of several samples of a case, and the plan has 1"),
+        ({"samples": 2}, "the plan has 2: without 3 or more it is chain-of-thought"),
+        ({"samples": 5, "temperatures": [0]}, "at temperature 0 they are nearly the same"),
+        ({"samples": 5, "temperatures": [0, 0.7]}, ""),
+        ({"samples": 5}, ""),
+        ({"techniques": ("chain-of-thought",)}, ""),
+    ],
+)
+def test_a_vote_needs_samples_that_differ(settings: dict[str, Any], words: str) -> None:
+    base = plan("{{ q }}", AnswerRule(), ({"q": "1"}, None))
+    sentences = doubts(
+        Plan.of(**{"prompts": base.prompts, "cases": base.cases, "techniques": ("self-consistency",), **settings})
+    )
+    assert [words in sentence for sentence in sentences] == [True] * bool(words)

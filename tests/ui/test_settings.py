@@ -152,4 +152,6 @@ def test_what_models_refused_is_shown_as_text_and_forgotten_on_request(settings:
     page.button(key="forget_0").click().run()
     assert not page.exception
     assert [(r.model, r.parameter) for r in learned.all_refusals()] == [("other", "seed")]
-    assert "m refused" not in shown(page)
+    assert "m refused temperature" not in shown(page)
+    page.button(key="settings_undo").click().run()
+    assert "m refused temperature 0.7 on 20" in shown(page)

@@ -7,6 +7,7 @@ after a refresh.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -21,6 +22,7 @@ from promptgrid.techniques import PromptPart
 from promptgrid.text import one_line
 from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.callbacks import close_popover, leaving_error, one_at_a_time
+from promptgrid.ui.widgets.undo import offer_undo
 
 _PARTS: Sequence[PromptPart] = ("history", "examples", "retrieved")
 
@@ -70,6 +72,11 @@ def watch_key(conversation_id: str) -> str:
 
 def draft_key(conversation_id: str) -> str:
     return f"chat:{conversation_id}"
+
+
+def undo_key(conversation_id: str) -> str:
+    """Returns the name of the list of changes in this conversation that can be undone, besides deletions."""
+    return f"chat_changes_{conversation_id}"
 
 
 def attempt(action: Callable[..., None]) -> Callable[..., None]:
@@ -199,7 +206,10 @@ def _edit(conversation: Conversation, node: Node, variant: int | None, text: str
     if not text.strip():
         raise PlanError("The turn is empty.", hint="Write a text, or delete the turn.")
     if not branch:
+        before = node.text if variant is None else node.replies[variant]
+        change = attempt(partial(conversations.change_turn, database(), conversation.id, node.id))
         conversations.change_turn(database(), conversation.id, node.id, text, variant)
+        offer_undo(undo_key(conversation.id), "Changed a turn.", partial(change, before, variant))
     elif variant is not None:
         replies = {**node.replies, variant: conversations.VariantReply(text, "edited")}
         conversations.add_turn(

@@ -17,6 +17,7 @@ from promptgrid.ui.server import database, library, prompts
 from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import empty_state, note_with_button, show_left_error
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import undo_note
 from promptgrid.ui.widgets.words_diff import show_words_diff
 
 FIRST = "food-order"
@@ -54,8 +55,10 @@ def notices() -> None:
         note_with_button(text, "Undo", key="chat_undo_button", on_click=undo, args=())
 
 
-def deleted_note(conversation: Conversation) -> None:
-    """If the conversation is deleted, says so and offers to restore it. It may have been deleted in another tab."""
+def conversation_notes(conversation: Conversation) -> None:
+    """Offers to undo the last change in the conversation. If the conversation is deleted, which may have happened in
+    another tab, says so and offers to restore it."""
+    undo_note(actions.undo_key(conversation.id))
     if conversation.deleted:
         text, restore = ":orange[●] This conversation is deleted.", actions.attempt(_restore)
         note_with_button(text, "Restore", key="chat_restore_this", on_click=restore, args=(conversation.id,))

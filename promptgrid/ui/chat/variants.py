@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -21,6 +22,7 @@ from promptgrid.ui.server import database, model_refs
 from promptgrid.ui.widgets.context_window import limit_slider
 from promptgrid.ui.widgets.explain import explain
 from promptgrid.ui.widgets.fields import keep_selection, number_field, parameter_field
+from promptgrid.ui.widgets.undo import offer_undo
 
 SYSTEM_HEIGHT = 90  # px
 
@@ -128,7 +130,17 @@ def _add(conversation_id: str) -> None:
 
 @actions.attempt
 def _remove(conversation_id: str, number: int) -> None:
-    actions.save_settings(conversation_id, actions.settings_of(conversation_id).without(number))
+    settings = actions.settings_of(conversation_id)
+    actions.save_settings(conversation_id, settings.without(number))
+    at, variant = next((at, one) for at, one in enumerate(settings.variants) if one.id == number)
+    text, restore = f"Removed the variant {at + 1}, {variant.model}.", actions.attempt(_restore)
+    offer_undo(actions.undo_key(conversation_id), text, partial(restore, conversation_id, at, variant))
+
+
+def _restore(conversation_id: str, at: int, variant: ChatVariant) -> None:
+    settings = actions.settings_of(conversation_id)
+    variants = (*settings.variants[:at], variant, *settings.variants[at:])
+    actions.save_settings(conversation_id, replace(settings, variants=variants))
 
 
 @actions.attempt
@@ -138,8 +150,17 @@ def _own_system(conversation_id: str, number: int, name: str, key: str) -> None:
     it."""
     conversation = conversations.load(database(), conversation_id)
     first = next((node.text for node in actions.on_screen(conversation) if node.role == "system"), "")
-    system = first if st.session_state[key] else None
+    settings, system = actions.settings_of(conversation_id), first if st.session_state[key] else None
+    before = settings.variant(number).system
+    actions.save_settings(conversation_id, settings.changed(number, system=system))
+    if before and system is None and before != first:
+        restore = partial(actions.attempt(_restore_system), conversation_id, number, before, key)
+        offer_undo(actions.undo_key(conversation_id), "Removed the variant's own system message.", restore)
+
+
+def _restore_system(conversation_id: str, number: int, system: str, key: str) -> None:
     actions.save_settings(conversation_id, actions.settings_of(conversation_id).changed(number, system=system))
+    st.session_state[key] = True
 
 
 @actions.attempt

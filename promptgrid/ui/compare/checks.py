@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -31,6 +32,7 @@ from promptgrid.ui.compare.rescoring import RescoringTask, progress, rescorings
 from promptgrid.ui.widgets.callbacks import leaving_error
 from promptgrid.ui.widgets.feedback import calls_label, show_error, show_left_error
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
 WIDTH = 440
 
@@ -110,6 +112,7 @@ def _checks(database: Database, run_id: str) -> None:
     if run_id in rescorings().by_run:
         st.rerun()
     show_left_error("checks_error")
+    undo_note(_prefix(run_id))
     plan = runs.plan_of(database, run_id)
     totals = {total.check: total for total in scores.totals(database, run_id)}
     for spec in plan.all_checks:
@@ -154,7 +157,7 @@ def _row(database: Database, run_id: str, spec: CheckSpec, totals: Mapping[str, 
             st.caption(plain(_total_words(totals.get(spec.name))))
         change, remove = f"check_change_{spec.name}", f"check_remove_{spec.name}"
         st.button("Change", key=change, on_click=fill_form, args=(_prefix(run_id), spec), type="tertiary")
-        st.button("Remove", key=remove, on_click=_offer, args=(database, run_id, (), (spec.name,)), type="tertiary")
+        st.button("Remove", key=remove, on_click=_remove, args=(database, run_id, spec), type="tertiary")
     if (total := totals.get(spec.name)) and total.telling:
         for why, count in scores.complaints(database, run_id, spec.name, limit=2):
             st.caption(f":orange[{count:,} × {plain(why, limit=200)}]")
@@ -195,6 +198,12 @@ def _add(database: Database, run_id: str) -> None:
     _offer(database, run_id, (check_of(_prefix(run_id)),))
 
 
+def _remove(database: Database, run_id: str, spec: CheckSpec) -> None:
+    _offer(database, run_id, remove=(spec.name,))
+    if "checks_error" not in st.session_state:
+        offer_undo(_prefix(run_id), f"Removed the check {spec.name}.", partial(_offer, database, run_id, (spec,)))
+
+
 def _again(database: Database, run_id: str) -> None:
     _offer(database, run_id, fresh=st.session_state.get("checks_fresh", False))
 
@@ -223,7 +232,16 @@ def _offer_or_start(database: Database, recheck: Recheck, check: CheckSpec | Non
         st.session_state.checks_offer = ScoringOffer(recheck, preflights, check)
         st.session_state.checks_budget = budget
     else:
-        rescorings().start(database, recheck)
+        _start_rescoring(database, recheck, check)
+
+
+def _start_rescoring(database: Database, recheck: Recheck, check: CheckSpec | None, budget: str = "") -> None:
+    """Starts the rescoring. If `check` replaces a check of the same name, the earlier one can be brought back."""
+    run_id, name = recheck.run_id, check.name if check else ""
+    before = next((spec for spec in runs.plan_of(database, run_id).all_checks if spec.name == name), None)
+    rescorings().start(database, recheck, budget)
+    if before is not None and before != check:
+        offer_undo(_prefix(run_id), f"Changed the check {name}.", partial(_offer, database, run_id, (before,)))
 
 
 def _consent(database: Database, offer: ScoringOffer) -> None:
@@ -247,7 +265,8 @@ def _consent(database: Database, offer: ScoringOffer) -> None:
 def _start(database: Database) -> None:
     budget = str(st.session_state.checks_budget)
     parse_budget(budget)
-    rescorings().start(database, st.session_state.pop("checks_offer").recheck, budget)
+    offer: ScoringOffer = st.session_state.pop("checks_offer")
+    _start_rescoring(database, offer.recheck, offer.check, budget)
 
 
 def _elsewhere(run_id: str) -> JudgingSession | RescoringTask | None:

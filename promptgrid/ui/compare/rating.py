@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
 from promptgrid.store import Database, ratings
 from promptgrid.store.ratings import STARS, Rating, Scale, value_of
+from promptgrid.text import cut
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.judge_name import judge_name, name_popover
+from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
+T = TypeVar("T")
 _THUMBS = ("thumb down", "thumb up")
 _LONGEST_NOTE = 2000
 # scale -> (its name in Streamlit, its lowest mark; Streamlit counts from 0)
@@ -37,6 +41,7 @@ def rating_widget(database: Database, run_id: str, position: int) -> None:
         if rating.mark is not None or rating.note:
             st.button("Clear", key=cell.key("clear"), type="tertiary", on_click=_clear, args=(cell,))
     _note(cell, rating)
+    undo_note(cell.key("changes"))
     if error := st.session_state.pop(cell.key("failed"), None):
         show_error(error)
     others = [r for r in ratings.listed(database, run_id, position) if r.owner != cell.owner]
@@ -62,25 +67,33 @@ class _RatedCell:
         none = Rating(self.position, self.owner, None, "stars", "")
         return next((rating for rating in listed if rating.owner == self.owner), none)
 
-    def save(self, rating: Rating) -> None:
+    def save(self, rating: Rating, *, undo: bool = True) -> None:
+        """Stores the rating in place of the judge's earlier one. With `undo`, the earlier one can be brought back."""
+        before = self.rating()
         try:
             ratings.put(self.database, self.run_id, rating)
         except PromptgridError as error:
             st.session_state[self.key("failed")] = error
+        else:
+            replaced = before.value is not None and (before.value, before.scale) != (rating.value, rating.scale)
+            if undo and (replaced or (before.note and before.note != rating.note.strip())):
+                text = f"Your rating was: {_words(before)}."
+                offer_undo(self.key("changes"), text, partial(self.save, before, undo=False))
 
 
 def _marks(cell: _RatedCell, rating: Rating, scale: Scale) -> None:
     options, lowest = _WIDGETS[scale]
     mark = rating.mark - lowest if rating.mark is not None and rating.scale == scale else None
-    key = _synced_key(cell.key(scale), mark)
-    st.feedback(options, default=mark, key=key, on_change=_save_mark, args=(cell, scale))
+    key = cell.key(scale)
+    st.feedback(options, default=_first(key, mark), key=key, on_change=_save_mark, args=(cell, scale))
 
 
 def _note(cell: _RatedCell, rating: Rating) -> None:
+    key = cell.key("note")
     st.text_input(
         "Note on this reply",
-        value=rating.note,
-        key=_synced_key(cell.key("note"), rating.note),
+        value=_first(key, rating.note) or "",
+        key=key,
         placeholder="Note",
         max_chars=_LONGEST_NOTE,
         label_visibility="collapsed",
@@ -89,12 +102,13 @@ def _note(cell: _RatedCell, rating: Rating) -> None:
     )
 
 
-def _synced_key(key: str, value: object) -> str:
-    """Sets the widget with this `key` to the stored `value`, which another widget or another tab may have changed;
-    returns `key`."""
+def _first(key: str, value: T) -> T | None:
+    """Returns the first value of the widget with this `key`. If the widget exists and differs from the stored `value`,
+    which another widget or another tab may have changed, sets it, and returns None: Streamlit warns of both."""
     if key in st.session_state and st.session_state[key] != value:
         st.session_state[key] = value
-    return key
+        return None
+    return value
 
 
 @one_at_a_time
@@ -116,7 +130,14 @@ def _clear(cell: _RatedCell) -> None:
 
 def _fact(rating: Rating) -> Fact:
     """Returns the rating as a line of the list. The text is not escaped, because the list shows it literally."""
+    return Fact(rating.owner, _mark_words(rating), rating.note)
+
+
+def _mark_words(rating: Rating) -> str:
     if rating.mark is None:
-        return Fact(rating.owner, "", rating.note)
-    word = _THUMBS[rating.mark] if rating.scale == "thumb" else f"{rating.mark} of {STARS}"
-    return Fact(rating.owner, word, rating.note)
+        return ""
+    return _THUMBS[rating.mark] if rating.scale == "thumb" else f"{rating.mark} of {STARS}"
+
+
+def _words(rating: Rating) -> str:
+    return ", ".join(filter(None, [_mark_words(rating), rating.note and f"“{cut(rating.note, 60)}”"]))

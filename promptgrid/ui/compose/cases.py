@@ -8,6 +8,7 @@ from functools import partial
 import streamlit as st
 
 from promptgrid.errors import CasesError, EncodingError
+from promptgrid.ui.compose.state import UNDO_VALUES
 from promptgrid.ui.compose.values import (
     expected_answer,
     fill_fields,
@@ -24,7 +25,6 @@ from promptgrid.ui.widgets.tables import CasesTable, encoding_field
 from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
 VALUES_HEIGHT = 68  # px
-UNDO = "compose_values"
 
 
 def values_fields(names: Sequence[str]) -> None:
@@ -36,7 +36,7 @@ def values_fields(names: Sequence[str]) -> None:
         table = _table_or_problem()
         if table and names:
             _case_stepper(table)
-        undo_note(UNDO)
+        undo_note(UNDO_VALUES)
         kinds_ = kinds()
         for name in names:
             label = plain(f"{name} ({kinds_[name]}, as JSON)" if name in kinds_ else name)
@@ -75,6 +75,5 @@ def _step(by: int) -> None:
         left = {name: text for name, text in own.items() if name not in table.cases[case].inputs}
         replace_own(left, case)
         if left != own:
-            offer_undo(
-                UNDO, f"Case {case + 1} has replaced the values that you typed.", partial(replace_own, own, before)
-            )
+            text = f"Case {case + 1} has replaced the values that you typed."
+            offer_undo(UNDO_VALUES, text, partial(replace_own, own, before))

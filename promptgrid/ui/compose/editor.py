@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -15,6 +16,7 @@ from promptgrid.ui.compose.fields import ANSWER_COLUMNS, ROLES, Fields, column_o
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import loss, offer_undo, undo_note
 
 TABLE_WIDTH = 448  # px, of all columns together at 1440 px
 
@@ -42,6 +44,7 @@ def _messages() -> None:
         _message(number)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Add a turn", key="compose_add", on_click=_add, icon=":material/add:", type="tertiary")
+        undo_note(state.UNDO_TURNS)
 
 
 def _add() -> None:
@@ -102,7 +105,10 @@ def _examples(columns: list[str]) -> None:
         column_config={name: _column(name, len(columns)) for name in columns},
         placeholder="",
     )
-    session.compose_rows = _rows(edited.to_dict("records"))
+    before, session.compose_rows = session.compose_rows, _rows(edited.to_dict("records"))
+    if lost := loss(before, session.compose_rows, "example"):
+        offer_undo(state.UNDO_EXAMPLES, lost, partial(state.set_examples, before))
+    undo_note(state.UNDO_EXAMPLES)
 
 
 def _column(name: str, count: int) -> Any:

@@ -121,7 +121,8 @@ def _leave() -> None:
         autosave(state.fields(), values_record())
     for name in ("attempt", "try_error", "technique", "doubled"):
         st.session_state.pop(f"compose_{name}", None)
-    forget_undo(state.UNDO)
+    for undo in (state.UNDO, state.UNDO_TURNS, state.UNDO_EXAMPLES, state.UNDO_VALUES):
+        forget_undo(undo)
 
 
 def show(prompt: OpenPrompt) -> None:

@@ -15,6 +15,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
+from promptgrid.grid.doubts import VOTES
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.techniques import TECHNIQUES, Turn
 from promptgrid.ui.compose import opened, state
@@ -121,6 +122,13 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
     if reason := techniques.unavailable(prompt, technique):
         st.info(f"{technique} cannot be used here: {plain(reason)}.")
         return
+    if techniques.votes(technique):
+        temperature = prompt.parameters.temperature
+        zero = " This prompt has temperature 0, at which they are nearly the same." if temperature == 0 else ""
+        st.caption(
+            f"{technique} sends the messages of chain-of-thought several times and takes the most frequent answer. Try"
+            f" once sends them once; a run asks for samples: {VOTES} or more, at a temperature above 0.{zero}"
+        )
     turns = techniques.build_turns(prompt, values, technique)
     turn_list(turns, height=MESSAGES_HEIGHT, key="compose_messages")
     _budget(prompt, turns, model)
@@ -132,8 +140,8 @@ def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="compose_tokens")
     if budget.more_examples is not None:
         st.caption(f"{budget.more_examples:,} more examples of this length fit.")
-    with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as opened:
-        if opened.open:
+    with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as expander:
+        if expander.open:
             context_view(turns, model, reserve, key="compose_context", api=prompt.api)
 
 

@@ -15,7 +15,8 @@ from promptgrid.ui.compose.fields import Fields
 from promptgrid.ui.widgets.live_text import forget_typed
 from promptgrid.ui.widgets.undo import offer_undo
 
-UNDO = "compose"  # the list of actions that can be undone
+# The lists of actions that can be undone, each drawn where the actions are.
+UNDO, UNDO_TURNS, UNDO_EXAMPLES, UNDO_VALUES = "compose", "compose_turns", "compose_examples", "compose_values"
 WATCH = "compose_watch"
 RULE_WATCH = "compose_rule_watch"
 # Fields whose widget has the name of the field as its key, with the prefix "compose_".
@@ -58,7 +59,7 @@ def remove_turn(number: int) -> None:
     state = st.session_state
     at, role, text = state.compose_turns.index(number), state[f"compose_role_{number}"], state[text_key(number)]
     state.compose_turns = [other for other in state.compose_turns if other != number]
-    offer_undo(UNDO, f"Removed the {role} message.", partial(add_turn, role, text, at))
+    offer_undo(UNDO_TURNS, f"Removed the {role} message.", partial(add_turn, role, text, at))
 
 
 def text_key(number: int) -> str:

@@ -6,6 +6,7 @@ import collections
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
@@ -14,12 +15,14 @@ from promptgrid import nextword
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint.base import TokenStep
 from promptgrid.errors import PromptgridError
+from promptgrid.humanize import many
 from promptgrid.loop import Background
 from promptgrid.nextword import Continuation, ModelClient, Prediction
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.next_word.bars import sliders
 from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.callbacks import one_at_a_time
+from promptgrid.ui.widgets.undo import offer_undo
 
 T = TypeVar("T")
 
@@ -29,6 +32,7 @@ MODEL_KEY = "next_model_choice"
 _DRAFT, _EXAMPLES_TAKEN, _WANTED = "next_word", "next_examples_taken", "next_wanted"
 CALLS = ("predict", "write", "sample", "repeat", "score")
 CallsProgress = list[tuple[int, bool] | None]
+UNDO = "next_word"
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
 
 
@@ -100,8 +104,11 @@ def take_model() -> None:
 
 @one_at_a_time
 def take_example(text: str) -> None:
+    before = st.session_state[TEXT]
     st.session_state[_EXAMPLES_TAKEN] = st.session_state.get(_EXAMPLES_TAKEN, 0) + 1
     _change(TEXT, text)
+    if before.strip() and before not in EXAMPLES and before != text:
+        offer_undo(UNDO, "The example has replaced your text.", partial(take_example, before))
 
 
 def _change(name: str, value: str) -> None:
@@ -133,7 +140,16 @@ def step_back() -> None:
 
 
 def clear() -> None:
-    move(Continuation(place().text))
+    """Removes all added tokens. They can be brought back until the text is another."""
+    before = place()
+    move(Continuation(before.text))
+    if len(before.trail) > 1:
+        offer_undo(UNDO, f"Removed {many(len(before.trail), 'token')}.", partial(_bring_back, before))
+
+
+def _bring_back(before: Continuation) -> None:
+    if place().text == before.text:
+        move(before)
 
 
 def choose(number: int) -> None:

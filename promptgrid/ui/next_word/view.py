@@ -21,6 +21,7 @@ from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import undo_note
 
 POLL_S = 0.25
 PATIENCE_S = 1.5  # a reply within this time is drawn without a note about waiting
@@ -50,6 +51,7 @@ def header() -> DeltaGenerator:
             key = f"next_example_{number}"
             st.button(plain(text), key=key, type="tertiary", on_click=state.take_example, args=(text,))
         st.fragment(_count)()
+    undo_note(state.UNDO)
     return row
 
 

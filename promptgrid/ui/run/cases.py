@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -24,15 +25,17 @@ from promptgrid.errors import EncodingError, PromptgridError
 from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt, variables
 from promptgrid.prompt.values import kind_of
+from promptgrid.store import drafts
 from promptgrid.text import cut, one_line
-from promptgrid.ui import server
-from promptgrid.ui.run.form import FormValues
+from promptgrid.ui import links, server
+from promptgrid.ui.run.form import UNDO_CASES, FormValues, set_fields
 from promptgrid.ui.run.tables import parsed_table, store_upload, table_of_file, typed_table, uploads
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.fields import buttons
 from promptgrid.ui.widgets.live_text import CELL, token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.tables import CasesTable, as_table, encoding_field
+from promptgrid.ui.widgets.undo import loss, offer_undo, undo_note
 
 SOURCES: Mapping[str, str] = {
     "own": "The prompt's own",
@@ -51,6 +54,7 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
     source = buttons("Cases", SOURCES, "cases_source", default=form["cases_source"], wrap=True)
     try:
         table = _INPUTS[source](form, prompts)
+        undo_note(UNDO_CASES)
     except EncodingError as error:
         encoding_field(error)
         return None
@@ -99,8 +103,13 @@ def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     first = prompts[0]
     if first.cases:
         return table_of_file(own_table(server.library().folder, first.cases, first.name))
-    st.caption(f"{plain(first.name)} has no table of cases. The run has one case, from the examples of its variables.")
-    inputs = first.given_examples
+    needed, typed = required_variables(first), drafts.typed_values(server.database(), first.name)
+    inputs = {name: text for name, text in typed.items() if text and name in needed} | first.given_examples
+    if missing := [name for name in needed if name not in inputs]:
+        st.caption(f":orange[●] {plain(first.name)} has no cases, and no value for {plain(', '.join(missing))}.")
+        st.page_link(links.COMPOSE, label="Type one on Compose", query_params={"prompt": first.name})
+        return None
+    st.caption(f"{plain(first.name)} has no table of cases. The run has one case, with the values of Compose.")
     return as_table(Cases((Case("1", inputs),), tuple(inputs)), repr(inputs))
 
 
@@ -122,7 +131,11 @@ def _upload(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         st.session_state.cases_expected = ""
         with suppress(EncodingError):  # the page asks for the encoding; other errors keep the last file
             read_cases(uploaded.getvalue(), name=uploaded.name)
+        before = form["cases_upload"]
         form["cases_upload"] = {"file": store_upload(uploaded.getvalue(), uploaded.name), "name": uploaded.name}
+        if before:
+            text = f"{uploaded.name} has replaced {before['name']}."
+            offer_undo(UNDO_CASES, text, partial(set_fields, cases_upload=before))
         st.session_state.cases_uploaded_id = uploaded.file_id
     upload = form["cases_upload"]
     if not upload:
@@ -148,10 +161,11 @@ def _paste(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
 
 def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
     columns = [*dict.fromkeys(name for prompt in prompts for name in required_variables(prompt)), EXPECTED]
+    every = list(dict.fromkeys([*columns, *(name for row in form["cases_rows"] for name in row)]))
     if st.session_state.get("cases_typed_for") != columns:  # the editor stores edits of its first rows
         st.session_state.cases_typed_for = columns
-        saved = [{name: row.get(name, "") for name in columns} for row in form["cases_rows"]]
-        st.session_state.cases_typed_from = saved or [dict.fromkeys(columns, "")]
+        saved = [{name: row.get(name, "") for name in every} for row in form["cases_rows"]]
+        st.session_state.cases_typed_from = saved or [dict.fromkeys(every, "")]
         st.session_state.pop("cases_editor", None)
     rows = st.data_editor(
         st.session_state.cases_typed_from,
@@ -160,11 +174,25 @@ def _type(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
         hide_index=True,
         height=180,
         column_config={name: st.column_config.TextColumn(plain(name), width="large") for name in columns},
+        column_order=columns,  # the columns of other prompts keep their cells
     )
     _counts([CELL])
-    form["cases_rows"] = [{name: str(row.get(name) or "") for name in columns} for row in rows]
-    filled = [row for row in form["cases_rows"] if any(text.strip() for text in row.values())]
+    before, form["cases_rows"] = form["cases_rows"], [{n: str(row.get(n) or "") for n in row} for row in rows]
+    if lost := loss(_filled(before, every), _filled(form["cases_rows"], every), "case"):
+        offer_undo(UNDO_CASES, lost, partial(_put_rows, before))
+    filled = _filled(form["cases_rows"], columns)
     return typed_table(filled, columns) if filled else None
+
+
+def _put_rows(rows: list[dict[str, str]]) -> None:
+    set_fields(cases_rows=rows)
+    del st.session_state["cases_typed_for"]
+
+
+def _filled(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> list[dict[str, str]]:
+    """Returns these columns of the rows, without rows that are empty in all of them."""
+    texts = [{name: row.get(name, "") for name in columns} for row in rows]
+    return [row for row in texts if any(text.strip() for text in row.values())]
 
 
 @st.fragment

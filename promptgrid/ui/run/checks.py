@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from promptgrid.cases.table import Case
 from promptgrid.errors import PromptgridError
 from promptgrid.grading import default_checks, parse_check
+from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
-from promptgrid.ui.run.form import FormValues
+from promptgrid.ui.run.form import UNDO_CHECKS, FormValues, set_fields
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
 OTHERS = (
     "exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema", "json-equal",
@@ -40,6 +43,7 @@ def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Ca
         help="Type a check with its options: contains:text=please, number:tolerance=0.5, python:file=checks.py,"
         " judge:model=ENDPOINT/MODEL,rubric=It is polite. You can add others later, on Compare.",
     )
+    undo_note(UNDO_CHECKS)
 
 
 def checks_by_default(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[str]:
@@ -58,4 +62,7 @@ def _save(form: FormValues, default: list[str]) -> None:
             st.toast(plain(error, limit=300))
         else:
             valid.append(text)
-    form["run_checks"] = None if valid == default else valid
+    before, form["run_checks"] = form["run_checks"], None if valid == default else valid
+    if lost := [check for check in before or () if check not in (*valid, *default, *OTHERS)]:
+        text = f"Removed {many(len(lost), 'check')}: {', '.join(lost)}"
+        offer_undo(UNDO_CHECKS, text, partial(set_fields, run_checks=before))

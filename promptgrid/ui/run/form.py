@@ -7,6 +7,7 @@ values on the screen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -25,6 +26,7 @@ from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.fields import number_field, parameter_field
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import forget_undo, offer_undo
 
 DRAFT = "run"
 
@@ -73,6 +75,8 @@ _MORE: Mapping[str, str] = {
     "run_examples_as": "examples as",
 }
 _NAME_USED = "run_name_used"
+# The lists of actions that can be undone, each drawn where the actions are.
+UNDO, UNDO_CASES, UNDO_CHECKS = "run_form", "run_cases", "run_checks"
 
 FormValues = dict[str, Any]
 
@@ -113,12 +117,28 @@ def fill_form(values: FormValues) -> None:
     """Sets the fields of the form to `values`, and all others to their defaults. Call it only in callbacks, which run
     before the widgets are drawn."""
     form = {**DEFAULTS, **values}
+    for undo in (UNDO_CASES, UNDO_CHECKS):
+        forget_undo(undo)
     st.session_state.run_form, st.session_state.run_saved = form, {}
     for name in DEFAULTS:
         if name in _BUTTONS:
             st.session_state.pop(name, None)
         elif name not in _NO_WIDGET:
             st.session_state[name] = form[name]
+
+
+def replace_form(values: FormValues, text: str) -> None:
+    """Fills the form like `fill_form`. What the user had there before can be brought back; `text` says what has
+    replaced it."""
+    before = st.session_state.get("run_form") or drafts.draft(server.database(), DRAFT)
+    fill_form(values)
+    if before:
+        offer_undo(UNDO, text, partial(fill_form, dict(before)))
+
+
+def set_fields(**values: Any) -> None:
+    """Sets fields of the form that have no widget of their own."""
+    st.session_state.run_form.update(values)
 
 
 def _first_values() -> FormValues:

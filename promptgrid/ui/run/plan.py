@@ -24,7 +24,7 @@ from promptgrid.runner import client
 from promptgrid.store import Database, runs
 from promptgrid.ui import server
 from promptgrid.ui.run.axes import form_values, plan_values
-from promptgrid.ui.run.form import FormValues, fill_form
+from promptgrid.ui.run.form import FormValues, replace_form
 from promptgrid.ui.run.tables import store_upload
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.tables import CasesTable
@@ -141,5 +141,6 @@ def run_again_button(run_id: str) -> None:
 def _fill(run_id: str) -> None:
     plan = runs.plan_of(server.database(), run_id)
     table = cases_jsonl(plan.cases)  # JSONL keeps the types of values
-    fill_form(form_of(plan, store_upload(table.encode(), "cases.jsonl")))
+    text = f"The form has the plan of the run {runs.find_run(server.database(), run_id).name} now."
+    replace_form(form_of(plan, store_upload(table.encode(), "cases.jsonl")), text)
     del st.query_params["run"]

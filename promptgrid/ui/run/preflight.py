@@ -14,12 +14,13 @@ import streamlit as st
 from promptgrid import builtin, humanize
 from promptgrid.errors import BuiltinError, PromptgridError
 from promptgrid.grid import Plan
+from promptgrid.grid.doubts import LEAST_VOTES, VOTES, votes_doubts
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import client, phrases
 from promptgrid.ui import server
 from promptgrid.ui.run.braces import braces_notes
 from promptgrid.ui.run.plan import preflights
-from promptgrid.ui.widgets.feedback import calls_label, show_error
+from promptgrid.ui.widgets.feedback import calls_label, note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
 
 PATIENCE_S = 0.6  # long enough for the preflight of a small plan, so that the page does not flicker
@@ -89,7 +90,7 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
         pressed = st.button(
             label, type="primary", key="start", shortcut="Ctrl+Enter", disabled=disabled, width=START_WIDTH
         )
-    doubts = braces_notes(plan)
+    doubts = braces_notes(plan) | _votes_note(plan)
     for line in notes(preflight, reason, doubts):
         st.caption(line)
     if preflight.reach:
@@ -98,6 +99,20 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
         with st.expander("By model"):
             _model_table(preflight)
     return _start(plan) if pressed else None
+
+
+def _votes_note(plan: Plan) -> set[str]:
+    """If a technique takes a vote and the plan has too few samples for that, draws a note with a button that takes
+    more. Returns the sentences of the drawn notes."""
+    if plan.samples >= LEAST_VOTES or not (sentences := votes_doubts(plan)):
+        return set()
+    text, key = f":orange[{plain(sentences[0])}]", "run_votes"
+    note_with_button(text, f"Take {VOTES} samples", key=key, on_click=_take_samples, args=(VOTES,))
+    return set(sentences)
+
+
+def _take_samples(count: int) -> None:
+    st.session_state.run_samples = count
 
 
 def _why_not(plan: Plan, preflight: Preflight) -> str:

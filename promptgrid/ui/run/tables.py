@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -12,6 +13,8 @@ from promptgrid import files, paths
 from promptgrid.cases.table import EXPECTED, FORMATS, Case, Cases, cases_csv, parse_cases
 from promptgrid.errors import CasesError, EncodingError
 from promptgrid.ui.widgets.tables import CasesTable, as_table, read_table
+
+UPLOADS_KEPT = 10  # besides the newest one
 
 
 def table_of_file(path: Path, name: str = "") -> CasesTable:
@@ -57,17 +60,24 @@ def typed_table(rows: Sequence[Mapping[str, str]], columns: Sequence[str]) -> Ca
 
 
 def store_upload(data: bytes, name: str) -> str:
-    """Stores the uploaded table in the data folder in place of the previous one, and returns its file name. The file
-    has the suffix of `name`, or .csv if that is not the suffix of a table."""
+    """Stores the uploaded table in the data folder beside the last ones, which the user may bring back, and returns its
+    file name. The file has the suffix of `name`, or .csv if that is not the suffix of a table."""
     folder = uploads()
     suffix = Path(name).suffix.lower().removeprefix(".")
     name = f"{hashlib.sha256(data).hexdigest()[:16]}.{suffix if suffix in FORMATS else 'csv'}"
     with paths.writing(folder / name):
         files.write(folder / name, data)
-        for other in (path for format in FORMATS for path in folder.glob(f"*.{format}")):
-            if other.name != name:
-                other.unlink(missing_ok=True)
+        tables = [path for format in FORMATS for path in folder.glob(f"*.{format}") if path.name != name]
+        for other in sorted(tables, key=_modified, reverse=True)[UPLOADS_KEPT:]:
+            other.unlink(missing_ok=True)
     return name
+
+
+def _modified(path: Path) -> float:
+    """Returns when the file was changed, in seconds since 1970; 0 if another tab has just deleted it."""
+    with suppress(FileNotFoundError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def uploads() -> Path:

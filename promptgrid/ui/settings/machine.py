@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from promptgrid import builtin, humanize, paths
-from promptgrid.errors import PromptgridError
 from promptgrid.grading.python_switch import LINE, switch_file, switched_on
 from promptgrid.library.folder import library_folder
 from promptgrid.models import learned
@@ -16,8 +17,8 @@ from promptgrid.store import conversations, runs
 from promptgrid.ui import server
 from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.endpoints import weights_notice
-from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import copied, plain
+from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
 DOCTOR_MARKS = {True: ":green[ok]", False: ":red[fix]", None: ":gray[note]"}
 
@@ -43,6 +44,7 @@ def refused_parameters() -> None:
     Later plans take the refusals into account.
     """
     st.subheader("Refused parameters")
+    undo_note("settings")
     refusals = learned.all_refusals()
     if not refusals:
         st.caption(
@@ -60,10 +62,14 @@ def refused_parameters() -> None:
 
 
 def _forget(identity: str, model: str) -> None:
-    try:
-        learned.forget(identity, model)
-    except PromptgridError as error:
-        show_error(error)
+    refusals = learned.refusals(identity, model)
+    learned.forget(identity, model)
+    offer_undo("settings", f"Forgot what {model} refused.", partial(_remember, refusals))
+
+
+def _remember(refusals: Sequence[learned.Refusal]) -> None:
+    for one in refusals:
+        learned.remember(one.identity, one.model, one.parameter, one.value, one.reason, effort=one.effort or None)
 
 
 def data() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
 from promptgrid.ui.tokens import state
 from promptgrid.ui.widgets.live_text import forget_typed, token_note, watch_text
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import offer_undo
 
 FIRST, SECOND = "tokens_one", "tokens_other"
 _WATCH = "tokens_languages_watch"
@@ -73,7 +75,15 @@ def languages_view(refs: Sequence[str]) -> None:
 
 
 def _put(key: str) -> None:
-    st.session_state[key] = LETTERS[st.session_state[f"{key}_language"]]
+    """Puts the letter in the selected language into the field. What the user has typed there can be brought back."""
+    before = st.session_state[key]
+    _set(key, LETTERS[st.session_state[f"{key}_language"]])
+    if before.strip() and before not in LETTERS.values():
+        offer_undo(state.UNDO, "The letter has replaced your text.", partial(_set, key, before))
+
+
+def _set(key: str, text: str) -> None:
+    st.session_state[key] = text
     forget_typed(_WATCH)
 
 

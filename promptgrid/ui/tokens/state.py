@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import streamlit as st
 
@@ -17,6 +18,7 @@ from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
 from promptgrid.ui.widgets.feedback import show_error, show_left_error, showing_errors
 from promptgrid.ui.widgets.live_text import LIVE_CHARS, forget_typed
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
 TEXT, BY, BESIDE, VIEW, WATCH = "tokens_text", "tokens_by", "tokens_beside", "tokens_view", "tokens_watch"
 EXAMPLES: Mapping[str, str] = {
@@ -38,6 +40,7 @@ MODELS_OF: Mapping[str, str] = {
 _DRAFT = "tokens"  # the text of the last visit
 _NONE = ""
 _LOAD = "tokens_load"
+UNDO = "tokens"
 _LARGEST = 10  # MB of a file
 
 
@@ -106,7 +109,7 @@ def load() -> None:
         st.caption("Examples")
         with st.container(horizontal=True, gap="xsmall"):
             for name, text in EXAMPLES.items():
-                st.button(name, key=f"tokens_example_{name}", on_click=_put, args=(text,))
+                st.button(name, key=f"tokens_example_{name}", on_click=_replace, args=(text,))
         st.selectbox(
             "Prompt of the library",
             list(prompts()),
@@ -117,6 +120,15 @@ def load() -> None:
         )
         st.file_uploader("Text file in UTF-8", key="tokens_file", on_change=_put_file, max_upload_size=_LARGEST)
     show_left_error("tokens_error")
+    undo_note(UNDO)
+
+
+def _replace(text: str) -> None:
+    """Puts another text into the field. What the user has typed there can be brought back."""
+    before = st.session_state[TEXT]
+    _put(text)
+    if before.strip() and before not in (text, *EXAMPLES.values()):
+        offer_undo(UNDO, "Another text has replaced yours.", partial(_put, before))
 
 
 def _put(text: str) -> None:
@@ -131,13 +143,13 @@ def _put(text: str) -> None:
 @leaving_error("tokens_error")
 def _put_prompt() -> None:
     if name := st.session_state.tokens_prompt:
-        _put(text_of(library().load(name)[0]))
+        _replace(text_of(library().load(name)[0]))
 
 
 @leaving_error("tokens_error")
 def _put_file() -> None:
     if uploaded := st.session_state.tokens_file:
-        _put(read_text(uploaded.getvalue(), uploaded.name))
+        _replace(read_text(uploaded.getvalue(), uploaded.name))
 
 
 def text_of(prompt: Prompt) -> str:

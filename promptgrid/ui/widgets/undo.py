@@ -6,11 +6,12 @@ own: one press undoes the newest action, the next press the one before it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
 
+from promptgrid.humanize import many
 from promptgrid.ui.widgets.feedback import note_with_button
 from promptgrid.ui.widgets.plain import plain
 
@@ -40,6 +41,16 @@ def undo_note(page: str) -> None:
 def forget_undo(page: str) -> None:
     """Empties the list of `page`, for example because it shows something else now."""
     st.session_state.pop(_key(page), None)
+
+
+def loss(before: Sequence[Mapping[str, str]], after: Sequence[Mapping[str, str]], noun: str) -> str:
+    """Returns a sentence that says what the rows of a table have lost in an edit, such as "Removed 2 examples.", with
+    the `noun` in the singular; "" if no row and no filled cell is gone."""
+    filled = [sum(map(bool, row.values())) for rows in (before, after) for row in rows]
+    rows, cells = len(before) - len(after), sum(filled[: len(before)]) - sum(filled[len(before) :])
+    if rows > 0:
+        return f"Removed {many(rows, noun)}."
+    return f"Emptied {many(cells, 'cell')}." if cells > 0 else ""
 
 
 def _undo(page: str, count: int) -> None:

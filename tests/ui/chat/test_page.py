@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -140,9 +141,17 @@ def test_two_variants_answer_side_by_side(database: Database, hostile: HostileSe
     at.button(key=f"chat_remove_{talk}_1").click()
     ran(at)
     assert [v["id"] for v in conversations.load(database, talk).settings["variants"]] == [2]
+    at.button(key=f"chat_changes_{talk}_undo").click()
+    ran(at).checkbox(key=f"chat_own_{talk}_2").uncheck()
+    ran(at)
+    assert [v["id"] for v in conversations.load(database, talk).settings["variants"]] == [1, 2]
+    at.button(key=f"chat_changes_{talk}_undo").click()
+    assert ran(at).text_area(key=f"chat_system_{talk}_2").value == "Be short."
 
 
-def test_edit_branch_ask_again_delete_and_the_way_back(database: Database) -> None:
+def test_edit_branch_ask_again_delete_and_the_way_back(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    undo: list[Callable[[], None]] = []
+    monkeypatch.setattr(actions, "offer_undo", lambda page, text, restore: undo.append(restore))
     talk = begun(database)
     at = send(opened(chat=talk), talk, "one")
     at = send(at, talk, "two")
@@ -152,6 +161,12 @@ def test_edit_branch_ask_again_delete_and_the_way_back(database: Database) -> No
     assert said(database, talk) == ["ONE", "re: one", "two", "re: two"]
     press(at, talk, "edit", reply, variant=1, text="mine", how="here")
     assert said(database, talk)[1] == "mine"
+    for texts in (["ONE", "re: one"], ["one", "re: one"]):
+        undo.pop()()
+        assert said(database, talk)[:2] == texts
+    assert conversations.load(database, talk).nodes[reply].replies[1].state == "answered"
+    press(at, talk, "edit", first, variant=None, text="ONE", how="here")
+    press(at, talk, "edit", reply, variant=1, text="mine", how="here")
     press(at, talk, "edit", first, variant=None, text="other", how="branch")
     assert said(database, talk) == ["other", "re: other", "two", "re: two"]
     now = conversations.load(database, talk)

@@ -94,6 +94,11 @@ def test_checks_are_added_changed_and_removed(database: Database, run_id: str) -
     page.button(key="check_remove_number").click().run()
     finished(page, run_id)
     assert said(database, run_id) == {"length": 1.0}
+    for text in ("Removed the check number.", "Changed the check length."):
+        assert text in shown(page)
+        page.button(key=f"check_{run_id}_undo").click().run()
+        finished(page, run_id)
+    assert said(database, run_id) == {"length": 0.0, "number": 1.0}
 
 
 def test_a_judge_says_first_what_it_takes(database: Database, run_id: str, hostile: HostileServer) -> None:

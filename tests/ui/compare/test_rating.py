@@ -58,7 +58,14 @@ def test_thumbs_stars_and_note_are_kept_as_one_rating(database: Database, run_id
     next(button for button in again.button if button.label == "Clear").click().run()
     assert ratings.listed(database, run_id) == []
     assert (again.feedback[1].value, note(again).value) == (None, "")
-    assert [button.label for button in again.button] == []
+    again.button(key=f"rating_{run_id}_0_ada_changes_undo").click().run()
+    assert ratings.listed(database, run_id) == [Rating(0, "ada", 0.25, "stars", "too long")]
+    assert (again.feedback[1].value, note(again).value) == (1, "too long")
+    again.feedback[1].set_value(4).run()
+    assert "Your rating was: 2 of 5, “too long”." in again.caption[0].value.replace("\\", "")
+    again.button(key=f"rating_{run_id}_0_ada_changes_undo").click().run()
+    assert ratings.listed(database, run_id)[0].mark == 2
+    assert [button.label for button in again.button] == ["Clear"]
 
 
 def test_a_note_and_a_mark_in_one_step_lose_neither(database: Database, run_id: str) -> None:

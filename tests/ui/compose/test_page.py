@@ -143,6 +143,15 @@ def test_a_technique_that_cannot_be_used_says_why_and_shows_no_messages() -> Non
     assert "few-shot cannot be used here" in shown(ran(page))
 
 
+def test_self_consistency_says_what_it_does_and_how_its_messages_differ() -> None:
+    page = opened("sentiment")
+    page.button_group(key="compose_technique").set_value("self-consistency")
+    assert "sends the messages of chain-of-thought several times and takes the most frequent answer" in shown(ran(page))
+    assert "This prompt has temperature 0" in shown(page)
+    page.button_group(key="compose_technique").set_value("chain-of-thought")
+    assert "several times" not in shown(ran(page))
+
+
 def test_what_was_typed_is_there_again_in_another_session_and_the_file_is_untouched(library: Library) -> None:
     before = library.path("sentiment").read_bytes()
     page = opened("sentiment")
@@ -305,7 +314,7 @@ def test_a_turn_is_added_in_the_other_role_and_a_removed_one_comes_back() -> Non
         "user",
         "assistant",
     ]
-    press(page, "compose_undo")
+    press(page, "compose_turns_undo")
     assert message(page, 0).value == before
 
 
@@ -324,6 +333,22 @@ def test_a_new_variable_is_a_column_of_the_examples_and_rows_are_kept() -> None:
     assert [row["answer"] for row in rows] == ["mixed", "mixed", "negative"]
     assert list(page.dataframe[0].value.columns) == ["text", "place", "reasoning", "answer"]
     assert draft_of("sentiment")["fields"]["examples"] == rows
+
+
+def test_a_removed_example_and_an_emptied_cell_come_back() -> None:
+    page = opened("sentiment")
+    before = page.session_state["compose_rows"]
+    for edit, words in (({"deleted_rows": [1]}, "Removed 1 example."), ({"edited_rows": {0: {"text": ""}}}, "Emptied")):
+        number = page.session_state["compose_table_number"]
+        page.session_state[f"compose_table_{number}"] = {
+            "edited_rows": {}, "added_rows": [], "deleted_rows": [], **edit
+        }  # fmt: skip
+        ran(page)
+        assert page.session_state["compose_rows"] != before
+        assert words in shown(page)
+        press(page, "compose_examples_undo")
+        assert page.session_state["compose_rows"] == before
+        assert words not in shown(page)
 
 
 def test_cases_are_stepped_through_and_their_end_is_their_beginning() -> None:

@@ -74,7 +74,13 @@ def test_what_costs_nothing_is_asked_at_once_and_written_on(opened: Any) -> None
     assert len(at.session_state["next_trail"]) == 19
     press(at, "next_clear")
     assert at.session_state["next_trail"] == ()
-    at.text_area(key="next_text_0").set_value("Twice")
+    press(at, "next_word_undo")
+    assert len(at.session_state["next_trail"]) == 19
+    press(at, "next_example_0")
+    assert at.session_state["next_text"] == "The quick brown fox"
+    press(at, "next_word_undo")
+    assert at.session_state["next_text"] == "Once"
+    at.text_area(key="next_text_2").set_value("Twice")
     ran(at)
     assert endpoint.history[-1].messages[0].text == "Twice"
 

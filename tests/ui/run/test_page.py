@@ -128,6 +128,9 @@ def test_change_and_run_again_brings_back_prompts_settings_and_cases(run_page: A
     assert again.multiselect(key="run_temperatures").value == ["1.3"]
     assert again.segmented_control(key="cases_source").value == "upload"
     assert "18 cases" in shown(again)
+    again.button(key="run_form_undo").click().run()
+    assert again.segmented_control(key="cases_source").value == "own"
+    assert not again.exception
 
 
 def test_the_form_is_there_again_in_another_session(run_page: AppTest) -> None:
@@ -171,6 +174,10 @@ def test_an_uploaded_table_outlives_the_session(run_page: AppTest) -> None:
     page.file_uploader(key="cases_uploader").upload("mine.csv", b"text,expected\nFine.,positive\n", "text/csv").run()
     assert "1 case · mine.csv" in shown(page)
     assert "1 case · mine.csv" in shown(pages.page("2_Run.py").run())
+    upload(page, "other.csv", b"text,expected\nFine.,positive\nBad.,negative\n")
+    assert "2 cases · other.csv" in shown(page)
+    page.button(key="run_cases_undo").click().run()
+    assert "1 case · mine.csv" in shown(page)
 
 
 def test_typed_rows_become_cases(run_page: AppTest) -> None:
@@ -185,6 +192,41 @@ def test_typed_rows_become_cases(run_page: AppTest) -> None:
     page.run()
     assert not page.exception
     assert "**4** calls" in shown(page)
+    page.multiselect(key="run_prompts").set_value(["arithmetic"]).run()
+    page.multiselect(key="run_prompts").set_value(["sentiment"]).run()
+    assert page.session_state["run_form"]["cases_rows"][0]["text"] == "Great."
+    page.session_state["cases_editor"] = {"edited_rows": {}, "added_rows": [], "deleted_rows": [0]}
+    page.run()
+    assert "Removed 1 case." in shown(page)
+    page.button(key="run_cases_undo").click().run()
+    assert "**4** calls" in shown(page)
+    assert not page.exception
+
+
+def test_a_prompt_without_cases_runs_with_the_values_typed_for_it_or_says_what_is_missing(
+    run_page: AppTest, library: Library
+) -> None:
+    library.path("mine").write_text("---\nname: mine\n---\nuser:\n{{ word }}\n", "utf-8")
+    page = run_page
+    page.query_params["prompts"] = "mine"
+    page.run()
+    assert "mine has no cases, and no value for word." in shown(page)
+    value = {"values": {"case": 0, "texts": {"word": "typed", "other": "x"}}}
+    drafts.keep_prompt_draft(Database(), "a", "mine", "values", value, None)
+    page.run()
+    assert page.dataframe[0].value.to_dict("records") == [{"word": "typed"}]
+    assert "**2** calls" in shown(page)
+
+
+def test_self_consistency_asks_for_samples_and_one_press_takes_them(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.pills(key="run_techniques").set_value(["self-consistency"]).run()
+    assert shown(page).count("without 3 or more it is chain-of-thought") == 1
+    page.button(key="run_votes").click().run()
+    assert page.number_input(key="run_samples").value == 5
+    assert "it is chain-of-thought" not in shown(page)
+    assert not page.exception
 
 
 def test_a_technique_that_a_prompt_cannot_serve_is_explained(run_page: AppTest) -> None:

@@ -113,6 +113,19 @@ def test_examples_and_prompts_are_loaded(boxes: dict[str, list[Piece]]) -> None:
     assert "{{ text }}" in str(at.text_area(key=tokens_state.TEXT).value)
 
 
+def test_a_typed_text_that_another_replaces_comes_back() -> None:
+    at = opened("typed by me")
+    at.button(key="tokens_example_Emoji").click().run()
+    at.button(key="tokens_undo").click().run()
+    assert at.text_area(key=tokens_state.TEXT).value == "typed by me"
+    at.button_group(key=tokens_state.VIEW).set_value("Two languages").run()
+    at.text_area(key="tokens_one").set_value("My letter").run()
+    at.selectbox(key="tokens_one_language").set_value("German").run()
+    at.button(key="tokens_undo").click().run()
+    assert at.text_area(key="tokens_one").value == "My letter"
+    assert not at.exception
+
+
 def test_a_file_that_is_not_utf8_is_told_with_its_place_and_changes_nothing() -> None:
     at = opened("before")
     at.file_uploader(key="tokens_file").upload("bad.txt", b"ab\n\xff", "text/plain").run()
