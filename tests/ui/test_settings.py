@@ -153,5 +153,5 @@ def test_what_models_refused_is_shown_as_text_and_forgotten_on_request(settings:
     assert not page.exception
     assert [(r.model, r.parameter) for r in learned.all_refusals()] == [("other", "seed")]
     assert "m refused temperature" not in shown(page)
-    page.button(key="settings_undo").click().run()
+    page.button(key="refusals_undo").click().run()
     assert "m refused temperature 0.7 on 20" in shown(page)

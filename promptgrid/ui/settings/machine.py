@@ -44,7 +44,7 @@ def refused_parameters() -> None:
     Later plans take the refusals into account.
     """
     st.subheader("Refused parameters")
-    undo_note("settings")
+    undo_note("refusals")
     refusals = learned.all_refusals()
     if not refusals:
         st.caption(
@@ -64,7 +64,7 @@ def refused_parameters() -> None:
 def _forget(identity: str, model: str) -> None:
     refusals = learned.refusals(identity, model)
     learned.forget(identity, model)
-    offer_undo("settings", f"Forgot what {model} refused.", partial(_remember, refusals))
+    offer_undo("refusals", f"Forgot what {model} refused.", partial(_remember, refusals))
 
 
 def _remember(refusals: Sequence[learned.Refusal]) -> None:
