@@ -72,4 +72,3 @@ def test_the_badge_of_a_template_says_that_values_are_not_counted() -> None:
     note = live_text.template_note("openai/gpt-4o")
     assert note("\nBe brief.\n") == note("Be brief.") == live_text.token_note("openai/gpt-4o")("Be brief.")
     assert note("Review: {{ text }}").endswith(" tokens without values")
-    assert note("") == ""
