@@ -17,6 +17,11 @@ def duration(seconds: float | None) -> str:
     return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.0f} h"
 
 
+def latency(milliseconds: float | None) -> str:
+    """Formats how long a call took, as `0.42 s`; empty for None."""
+    return "" if milliseconds is None else f"{milliseconds / 1000:,.2f} s"
+
+
 def clock(seconds: float) -> str:
     """Formats seconds as minutes and seconds, `1:40`, or with hours, `2:05:10`."""
     minutes, rest = divmod(round(seconds), 60)

@@ -69,7 +69,7 @@ def runs(deleted: bool, favourites: bool, tag: str, as_json: bool) -> None:
         ]
         for i, p in entries
     ]
-    header = ["run", "name", "status", "done", "created", "favourite", "tags", "baseline of"]
+    header = ["run", "name", "status", "cells", "created", "favourite", "tags", "baseline of"]
     used = [at for at in range(len(header)) if at < 5 or any(row[at] for row in rows)]
     echo(sheet.table([header[at] for at in used], [[row[at] for at in used] for row in rows]))
 

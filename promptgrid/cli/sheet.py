@@ -108,25 +108,29 @@ def summary_table(variants: Sequence[VariantSummary]) -> str:
     only if a variant has them."""
     from promptgrid.export.tables import pass_at
 
-    header = ["variant", "answered", "unread", "score", "n", pass_at(variants), "distinct", "tokens", "usd", "ms"]
+    passed = pass_at(variants)
+    header = ["variant", "answered", "unread", "score", "of cases", passed, "distinct"]
+    header += ["all tokens", "cost, US$", "latency, s"]
     rows = [_summary_cells(v) for v in variants]
-    optional = ("unread", pass_at(variants))
+    optional = ("unread", passed)
     columns = [at for at, name in enumerate(header) if name not in optional or any(row[at] for row in rows)]
     return table([header[at] for at in columns], [[row[at] for at in columns] for row in rows])
 
 
 def _summary_cells(v: VariantSummary) -> list[str]:
+    from promptgrid.export.tables import percent
+
     return [
         v.label,
         f"{v.answered}/{v.cells}",
         str(v.unread) if v.unread else "",
-        "" if v.score is None else f"{v.score:.2f}",
+        percent(v.score),
         str(v.scored) if v.scored else "",
-        "" if v.pass_at_k is None else f"{v.pass_at_k:.2f}",
+        percent(v.pass_at_k),
         str(v.distinct),
         "" if v.tokens is None else f"{v.tokens:,}",
         "" if v.cost_usd is None else f"{v.cost_usd:.4f}" if v.cost_usd else "free",
-        "" if v.latency_ms is None else f"{v.latency_ms:,.0f}",
+        "" if v.latency_ms is None else f"{v.latency_ms / 1000:,.2f}",
     ]
 
 

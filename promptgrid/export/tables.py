@@ -55,8 +55,9 @@ def summary_words(summaries: Sequence[VariantSummary]) -> Table:
     left out."""
     checks = _checks(summaries)
     columns = [
-        "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Samples agree", pass_at(summaries),
-        "Distinct answers", "Characters", "Tokens", "Cost, US$", "Cost per correct, US$", "Latency p50, s", "p95, s",
+        "Variant", "Answered", "Score", "95 % interval", "Cases scored", *checks, "Agreement", pass_at(summaries),
+        "Distinct answers", "Characters", "Prompt → reply tokens", "Cost, US$", "Cost per correct, US$", "Latency, s",
+        "Latency p95, s",
     ]  # fmt: skip
     rows = [
         [

@@ -27,7 +27,7 @@ from promptgrid.ui.compare.matrix import Badge, MatrixCell, MatrixColumn, Matrix
 HOSTILE = {HOSTILE!r}
 columns = [
     MatrixColumn(
-        f"c{{x}}", ["few-shot", f"t={{x}}", HOSTILE], "53 %, 41–65 · 3/5 agree", "best", "ascending" if x == 2 else ""
+        f"c{{x}}", ["few-shot", f"t={{x}}", HOSTILE], "53 % (41–65) · 60 %", "best", "ascending" if x == 2 else ""
     )
     for x in range(9)
 ]

@@ -18,7 +18,7 @@ def variant(label: str, unread: int) -> VariantSummary:
 
 def test_the_unread_replies_stand_beside_the_score_where_there_are_any() -> None:
     head, first, second = summary_table([variant("t = 0", 0), variant("t = 0.4", 5)]).splitlines()
-    assert head.split()[:5] == ["variant", "answered", "unread", "score", "n"]
-    assert first.split() == ["t", "=", "0", "18/18", "0.50", "18", "2"]
-    assert second.split() == ["t", "=", "0.4", "18/18", "5", "0.50", "13", "2"]
+    assert head.split()[:6] == ["variant", "answered", "unread", "score", "of", "cases"]
+    assert first.split() == ["t", "=", "0", "18/18", "50", "%", "18", "2"]
+    assert second.split() == ["t", "=", "0.4", "18/18", "5", "50", "%", "13", "2"]
     assert "unread" not in summary_table([variant("t = 0", 0)])

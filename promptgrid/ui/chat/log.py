@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.chat import ChatVariant, Round, Settings, tree
-from promptgrid.humanize import dollars, many
+from promptgrid.humanize import dollars, latency, many
 from promptgrid.store.conversations import Conversation, Node, VariantReply
 from promptgrid.ui.widgets.component import component
 
@@ -175,7 +175,7 @@ def _facts(reply: VariantReply) -> str:
         tokens = f"{reply.prompt_tokens:,} → {reply.completion_tokens:,} tokens"
     parts = [
         {"stopped": "stopped", "edited": "edited", "failed": "failed"}.get(reply.state, ""),
-        f"{reply.latency_ms / 1000:.1f} s" if reply.latency_ms is not None else "",
+        latency(reply.latency_ms),
         tokens,
         dollars(reply.cost_usd) if reply.cost_usd else "",
         "cut off at max tokens" if reply.finish_reason == "length" else "",

@@ -7,7 +7,7 @@ from typing import Any
 
 from promptgrid.compare import ComparisonRow, ComparisonRows, Metric, PooledCell, VariantSummary
 from promptgrid.export.tables import percent
-from promptgrid.humanize import dollars, many
+from promptgrid.humanize import dollars, latency, many
 from promptgrid.text import one_line, value_text
 from promptgrid.ui.compare.matrix import Badge, CellState, MatrixCell, MatrixColumn, MatrixRow
 from promptgrid.ui.widgets.summary_table import interval_of
@@ -47,8 +47,8 @@ def matrix_columns(comparison: ComparisonRows, summaries: Sequence[VariantSummar
 
 
 def column_summary(summary: VariantSummary) -> str:
-    """Returns the text below a column's title, such as "53 % (41–65) · 3.4/5 agree": the score with its 95 % interval,
-    how many replies could not be read, and how many samples of a case (here of 5) have the same answer on average.
+    """Returns the text below a column's title, such as "53 % (41–65) · 68 % agreement": the score with its 95 %
+    interval, how many replies could not be read, and the mean share of a case's samples that have the same answer.
     Without a score it begins with the number of answered cells."""
     if summary.answered < summary.cells and not summary.scored:
         return f"{summary.answered:,} of {summary.cells:,} answered"
@@ -60,7 +60,7 @@ def column_summary(summary: VariantSummary) -> str:
     if summary.unread:
         parts.append(f"{summary.unread:,} of {summary.answered:,} unread")
     if summary.agreement is not None:
-        parts.append(f"{summary.agreement * summary.samples:.1f}/{summary.samples} agree")
+        parts.append(f"{percent(summary.agreement)} agreement")
     return " · ".join(parts)
 
 
@@ -134,7 +134,7 @@ def _pooled(entry: PooledCell) -> MatrixCell:
     """Returns the cell of the matrix for an entry with several cases. These have no common answer, so the cell shows
     their mean score."""
     answer = percent(entry.score) or f"{entry.answered:,} answered"
-    agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} of the samples agree"
+    agreement = "" if entry.agreement is None else f"{percent(entry.agreement)} agreement"
     return MatrixCell(answer, agreement, f"of {many(entry.cases, 'case')}", "plain", badges=badges(entry))
 
 
@@ -199,7 +199,7 @@ def in_words(metric: Metric, value: float) -> str:
     if metric == "cost":
         return f"${value:.6f}" if 0 < value < 1e-3 else dollars(value) if value else "free"
     if metric == "latency":
-        return f"{value / 1000:,.2f} s"
+        return latency(value)
     return f"{value:,.0f} {'characters' if metric == 'length' else metric}"
 
 

@@ -32,7 +32,7 @@ def circumstances(row: ResultRow) -> list[Fact]:
         Fact("sample", str(row.sample + 1), together),
         Fact("tokens", *_tokens(row)),
         Fact("cost", "" if row.cost_usd is None else humanize.dollars(row.cost_usd) if row.cost_usd else "free"),
-        Fact("latency", "" if row.latency_ms is None else f"{row.latency_ms / 1000:,.2f} s"),
+        Fact("latency", humanize.latency(row.latency_ms)),
         Fact("attempts", str(row.attempts or "")),
         Fact("reused", *(("yes", "an earlier reply: not sent and not paid again") if row.reused else ("", ""))),
         Fact("finished", row.finish_reason or "", "cut off at max tokens" if row.finish_reason == "length" else ""),

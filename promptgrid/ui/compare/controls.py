@@ -22,7 +22,7 @@ SIDE_WORDS: Mapping[Side, str] = {
 METRIC_WORDS: Mapping[str, str] = {
     "case": "Case order",
     "score": "Score",
-    "agreement": "Samples that agree",
+    "agreement": "Agreement",
     "answers": "Distinct answers",
     "tokens": "Tokens",
     "cost": "Cost",

@@ -6,7 +6,7 @@ import json
 
 import streamlit as st
 
-from promptgrid.humanize import dollars, many
+from promptgrid.humanize import dollars, latency, many
 from promptgrid.prompt import Message
 from promptgrid.store import Database
 from promptgrid.store.results import ResultRow
@@ -35,12 +35,12 @@ def _last_message(call: StoredStep) -> Message:
 
 def _figures(call: StoredStep) -> str:
     """Returns the model, tokens, cost and time of a call in one line; what is not known is left out."""
-    tokens = None if call.prompt_tokens is None else call.prompt_tokens + (call.completion_tokens or 0)
+    counts = ["?" if count is None else f"{count:,}" for count in (call.prompt_tokens, call.completion_tokens)]
     figures = [
         f"{call.endpoint}/{call.model}",
-        "" if tokens is None else f"{tokens:,} tokens",
+        "" if counts == ["?", "?"] else f"{counts[0]} → {counts[1]} tokens",
         "" if not call.cost_usd else dollars(call.cost_usd),
-        f"{call.latency_ms / 1000:.2f} s",
+        latency(call.latency_ms),
         "reused" if call.reused else "",
     ]
     return " · ".join(filter(None, figures))

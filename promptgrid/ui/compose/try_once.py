@@ -13,7 +13,7 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint import Reply
 from promptgrid.errors import PromptgridError
 from promptgrid.grid import Point
-from promptgrid.humanize import dollars
+from promptgrid.humanize import dollars, latency
 from promptgrid.loop import Background
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store import Database
@@ -163,7 +163,7 @@ def _facts(attempt: Try, running: bool) -> str:
         state = "stopped" if attempt.stopped else "failed"
         return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)
     reply, cost = attempt.reply, single.cost_usd(point, attempt.reply)
-    parts = [name, f"{reply.latency_ms / 1000:.2f} s", _speed(reply), _tokens(reply)]
+    parts = [name, latency(reply.latency_ms), _speed(reply), _tokens(reply)]
     price = "price not known" if cost is None else "free" if not cost else dollars(cost)
     cut = "cut off at max tokens" if reply.finish_reason == "length" else ""
     return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.variant.note)]))
@@ -172,7 +172,7 @@ def _facts(attempt: Try, running: bool) -> str:
 def _speed(reply: Reply) -> str:
     if reply.first_token_ms is None:
         return ""
-    first = f"first token {reply.first_token_ms / 1000:.2f} s"
+    first = f"first token {latency(reply.first_token_ms)}"
     writing = (reply.latency_ms - reply.first_token_ms) / 1000
     if not reply.completion_tokens or writing < WRITING_S:
         return first

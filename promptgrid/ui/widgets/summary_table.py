@@ -44,7 +44,7 @@ def _line(summary: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
     return line | {
         "answered": f"{summary.answered:,} of {summary.cells:,}",
         "unread": summary.unread or None,
-        "agreement": None if summary.agreement is None else summary.agreement * summary.samples,
+        "agreement": None if summary.agreement is None else 100 * summary.agreement,
         "pass_at_k": None if summary.pass_at_k is None else 100 * summary.pass_at_k,
         "distinct": summary.distinct,
         "chars": summary.chars,
@@ -52,8 +52,8 @@ def _line(summary: VariantSummary, checks: Sequence[str]) -> dict[str, Any]:
         "completion_tokens": summary.completion_tokens,
         "cost_usd": summary.cost_usd,
         "cost_per_correct": summary.cost_per_correct,
-        "latency_ms": summary.latency_ms,
-        "latency_p95_ms": summary.latency_p95_ms,
+        "latency": None if summary.latency_ms is None else summary.latency_ms / 1000,
+        "latency_p95": None if summary.latency_p95_ms is None else summary.latency_p95_ms / 1000,
     }
 
 
@@ -71,7 +71,7 @@ def _column_config(checks: Sequence[str], passes: str) -> dict[str, Any]:
         "answered": column("Answered", help="Cells with a reply, of all cells"),
         "unread": number("No answer read", help="Replies without a readable answer. They have no score"),
         "agreement": number(
-            "Samples agree", format="%.1f", help="Samples of a case that give its most frequent answer"
+            "Agreement", format="%.0f %%", help="Share of a case's samples that give its most frequent answer"
         ),
         "pass_at_k": number(
             passes, format="%.0f %%", help="Chance that at least one of this many samples of a case is right"
@@ -84,8 +84,8 @@ def _column_config(checks: Sequence[str], passes: str) -> dict[str, Any]:
         "cost_per_correct": number(
             "US$ per correct", format="%.5f", help="Cost divided by the number of right answers; empty if none is right"
         ),
-        "latency_ms": number("Latency p50, ms", format="%.0f", help="Median"),
-        "latency_p95_ms": number("p95, ms", format="%.0f", help="19 of 20 replies took no longer"),
+        "latency": number("Latency, s", format="%.2f", help="Median"),
+        "latency_p95": number("Latency p95, s", format="%.2f", help="19 of 20 replies took no longer"),
     }
 
 

@@ -361,7 +361,7 @@ def test_the_cells_say_answer_tally_and_state(database: Database, run_id: str) -
     assert [(list(head.title_lines), head.mark) for head in heads] == [(["t = 0"], "baseline"), (["t = 1"], "")]
     assert heads[0].summary.startswith("100 % (")
     assert heads[1].summary.startswith("67 % (")
-    assert all(head.summary.endswith(") · 2.0/2 agree") for head in heads)
+    assert all(head.summary.endswith(") · 100 % agreement") for head in heads)
     first, second, _ = matrix_rows(comparison, compare.page(database, comparison, 0, 9))
     assert (first.title, first.sub) == ("1 case 1", "expected good")
     assert [(c.answer, c.detail, c.tally, c.state, c.differs) for c in second.cells] == [
