@@ -13,6 +13,7 @@ from promptgrid.cli.output import echo, echo_json
 from promptgrid.text import one_line
 
 if TYPE_CHECKING:
+    from promptgrid.library.folder import Library, LibraryEntry
     from promptgrid.prompt import Prompt
     from promptgrid.store import Database
 
@@ -46,7 +47,8 @@ def prompts(as_json: bool) -> None:
     """List the prompts of the library, broken ones with the reason."""
     from promptgrid.library.folder import Library, library_folder
 
-    entries = Library(library_folder()).entries()
+    library = Library(library_folder())
+    entries = library.entries()
     if as_json:
         listed = [
             {
@@ -54,6 +56,7 @@ def prompts(as_json: bool) -> None:
                 "title": e.prompt.title if e.prompt else "",
                 "path": str(e.path),
                 "version": e.prompt and e.prompt.version,
+                "labels": _labels(library, e),
                 "error": e.error,
                 "notes": list(e.prompt.notes) if e.prompt else [],
             }
@@ -62,7 +65,11 @@ def prompts(as_json: bool) -> None:
         echo_json(json.dumps(listed, ensure_ascii=False))
         return
     rows = [
-        [e.name, e.prompt.version[:6] if e.prompt else "broken", e.prompt.description if e.prompt else e.error]
+        [
+            " ".join([e.name, *(f"@{label}" for label in _labels(library, e))]),
+            e.prompt.version[:6] if e.prompt else "broken",
+            e.prompt.description if e.prompt else e.error,
+        ]
         for e in entries
     ]
     lines = [f"{one_line(name, 100):<22} {version}  {one_line(about)}" for name, version, about in rows]
@@ -71,6 +78,18 @@ def prompts(as_json: bool) -> None:
         if entry.prompt:
             echo_notes(entry.prompt)
     echo(f"In {library_folder()}", err=True)
+
+
+def _labels(library: Library, entry: LibraryEntry) -> list[str]:
+    """Returns the labels of the version that the prompt's file has now."""
+    from promptgrid.errors import LibraryError
+    from promptgrid.library.versions import marks
+
+    try:
+        return marks(library, entry.name).labels_of(entry.prompt.version) if entry.prompt else []
+    except LibraryError as error:
+        echo(str(error), err=True)
+        return []
 
 
 @click.command()

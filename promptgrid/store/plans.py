@@ -192,6 +192,15 @@ def versions(database: Database, name: str) -> list[tuple[str, float]]:
     return sorted(times.items(), key=lambda item: item[1], reverse=True)
 
 
+def copy_versions(database: Database, name: str, new_name: str) -> None:
+    """Stores each version of the prompt `name` under `new_name` too, which it has from now on. The runs of the old
+    name keep theirs."""
+    old, columns = prompt_versions.c, ("version", "name", "text", "created")
+    rows = sa.select(old.version, sa.literal(new_name), old.text, old.created).where(old.name == name)
+    with database.write() as connection:
+        connection.execute(insert(prompt_versions).from_select(columns, rows.where(sa.true())).on_conflict_do_nothing())
+
+
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
     """A version of a prompt: when it was first stored (Unix seconds), whether the prompt's file has it now, its labels

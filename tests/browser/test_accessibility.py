@@ -34,7 +34,7 @@ MARKS = {"compose": ".segment.part", "cell": "td:is([data-state=right], [data-st
 VIEWS = {
     "home": ("/", ".st-key-home_prompt_arithmetic"),
     "compose": ("/Compose?prompt=sentiment", ".st-key-compose_try"),
-    "library": ("/Library", "[data-testid=stDataFrame]"),
+    "library": ("/Library?prompt=sentiment", ".prompts .selected"),
     "run": ("/Run", ".st-key-start"),
     "run done": ("/Run?run={run}", "[data-testid=stDataFrame]"),
     "compare": ("/Compare?run={run}", ".matrix"),

@@ -36,6 +36,7 @@ def test_a_label_is_put_on_a_version_moved_and_removed(library: Library) -> None
     old = listed[1]["version"]
     assert f"label@production is {now[:6]}, before {old[:6]}." in promptgrid("label", "label", "production").stdout
     assert "current  production" in promptgrid("versions", "label").stdout
+    assert "label @production" in promptgrid("prompts").stdout
     promptgrid("label", "label", "production", "--remove")
     assert "production" not in promptgrid("versions", "label").stdout
     assert promptgrid("label", "label").exit_code == 2

@@ -124,6 +124,13 @@ def test_a_prompt_is_duplicated_and_renamed(three_prompts: Library) -> None:
     assert three_prompts.load("sums")[0].version == three_prompts.load("arithmetic")[0].version
 
 
+def test_a_renamed_prompt_keeps_its_versions(two_versions: tuple[Prompt, Prompt]) -> None:
+    page = opened("4_Library.py", prompt="sentiment")
+    page.text_input(key="library_new_name").set_value("mood")
+    press(page, "FormSubmitter:library_rename_form-Rename")
+    assert plans.prompt_at(Database(), "mood", two_versions[0].version).messages == two_versions[0].messages
+
+
 @pytest.mark.parametrize(("name", "message"), [("sentiment", "already"), ("../x", "contains '/'"), ("", "is empty")])
 def test_a_name_that_cannot_be_is_refused(name: str, message: str, three_prompts: Library) -> None:
     page = select(opened("4_Library.py"), 0)

@@ -13,8 +13,9 @@ from promptgrid.humanize import ago, many
 from promptgrid.library.files import SUFFIX, read
 from promptgrid.library.folder import LibraryEntry
 from promptgrid.library.own_cases import TABLES, add_table
+from promptgrid.store import plans
 from promptgrid.ui import links
-from promptgrid.ui.server import library
+from promptgrid.ui.server import database, library
 from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
@@ -122,6 +123,7 @@ def _rename(old: str) -> None:
         if not new:
             raise LibraryError("The new name is empty.", hint="Type a name.")
         library().rename(old, new)
+        plans.copy_versions(database(), old, library().path(new).stem)
         st.query_params["prompt"] = library().path(new).stem
         return f"Renamed {old} to {new.removesuffix(SUFFIX)}."
 

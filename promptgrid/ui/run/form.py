@@ -7,6 +7,7 @@ values on the screen.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -174,16 +175,17 @@ def prompts_field() -> list[str]:
         accept_new_options=True,
         select_all=False,  # else Enter selects all instead of the typed text
         wrap=True,
-        help="The list has old versions of the selected prompts, as name@version: run the old against the new.",
+        help="The list has labels and old versions of the selected prompts: run name@production against the new.",
     )
 
 
 def _old_versions(name: str) -> list[str]:
-    try:
-        current = server.library().load(name)[0].version
-    except PromptgridError:
-        current = ""
-    return [f"{name}@{v[:6]}" for v, _ in plans.versions(server.database(), name) if v != current]
+    """Returns the labels of the prompt and its versions but the current one, as `name@label` and `name@version`."""
+    with suppress(PromptgridError):  # the plan shows the error
+        listed = plans.listed_versions(server.database(), name)
+        labels = sorted(label for version in listed for label in version.labels)
+        return [f"{name}@{ref}" for ref in [*labels, *(v.version[:6] for v in listed if not v.current)]]
+    return []
 
 
 def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:

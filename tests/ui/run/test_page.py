@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_SAMPLES
+from promptgrid.library import versions
 from promptgrid.library.folder import Library
+from promptgrid.prompt import Message
 from promptgrid.store import Database, commits, drafts, runs
 from promptgrid.ui.run import cases
 from tests.faults.server import HostileServer
@@ -606,3 +609,18 @@ def test_what_is_not_the_default_stands_beside_the_closed_heading_and_a_name_is_
     again.run().button(key="run_again").click().run()
     assert again.text_input(key="run_name").value == ""
     assert "More · seed 0 · budget 500calls · retries 0" in headings(again)
+
+
+def test_a_labelled_version_is_offered_beside_its_prompt_and_an_unknown_label_is_an_error(
+    run_page: AppTest, library: Library
+) -> None:
+    old, etag = library.load("sentiment")
+    versions.set_label(library, old, "production")
+    library.save(replace(old, messages=(Message("user", "Mood? {{ text }}"),)), etag)
+    page = run_page.run()
+    assert {"sentiment@production", f"sentiment@{old.version[:6]}"} <= set(page.multiselect(key="run_prompts").options)
+    page.multiselect(key="run_prompts").set_value(["sentiment@production"]).run()
+    plan = runs.plan_of(Database(), start(page))
+    assert [prompt.version for prompt in plan.prompts] == [old.version]
+    page = pages.opened("2_Run.py", prompts="sentiment@produktion")
+    assert "Did you mean sentiment@production?" in shown(page)
