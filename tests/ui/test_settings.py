@@ -50,7 +50,8 @@ def test_check_again_finds_an_endpoint_that_was_added(settings: AppTest, hostile
 
 def fill(page: AppTest, endpoint: str = "", **values: str) -> AppTest:
     """The page after the form of that endpoint ("": a new one) is filled in and sent."""
-    number = page.session_state.filtered_state.get("settings_changes", 0)
+    urls = (str(field.key) for field in page.text_input if str(field.key).startswith("endpoint_base_url__"))
+    number = next(urls).rpartition("_")[2]
     for field, value in values.items():
         page.text_input(key=f"endpoint_{field}_{endpoint}_{number}").set_value(value)
     label = "Save" if endpoint else "Add"
@@ -73,9 +74,9 @@ def test_an_endpoint_is_added_changed_and_removed_with_undo(
     press(page, "endpoint_remove_lab")
     assert "**lab**" not in shown(page)
     for left in ('models = ["one", "two"]', 'key_env = "LAB_KEY"'):
-        press(page, "settings_undo")
+        press(page, "endpoints_undo")
         assert left in file.read_text("utf-8")
-    press(page, "settings_undo")
+    press(page, "endpoints_undo")
     assert file.read_text("utf-8") == "# Ours.\n"
 
 

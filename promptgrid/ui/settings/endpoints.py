@@ -22,7 +22,7 @@ from promptgrid.ui.widgets.feedback import calls_label, show_error, show_left_er
 from promptgrid.ui.widgets.plain import copied, plain
 from promptgrid.ui.widgets.undo import offer_undo, undo_note
 
-PAGE, ERROR = "settings", "settings_error"
+PAGE, ERROR = "endpoints", "endpoints_error"
 _CHECK, _CHANGES = "settings_check", "settings_changes"
 ENV_LINES = ("OPENAI_API_KEY=…", "OPENAI_BASE_URL=https://api.openai.com/v1")
 MORE_SETTINGS = """\
