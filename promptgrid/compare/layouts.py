@@ -123,11 +123,10 @@ class Layout:
         return np.where(self.places.samples > 0, scores, np.nan)
 
     def column_indices(self, view: View) -> list[int]:
-        """Returns the indices of the columns that the view shows, first the baseline, with which the others are
-        compared."""
-        columns = [i for i, head in enumerate(self.columns) if head.id in view.column_ids] or list(
-            range(len(self.columns))
-        )
+        """Returns the indices of the columns that the view shows, in the view's order: first the baseline, with which
+        the others are compared."""
+        place = {head.id: i for i, head in enumerate(self.columns)}
+        columns = [place[one] for one in view.column_ids if one in place] or list(range(len(self.columns)))
         return sorted(columns, key=lambda i: self.columns[i].id != view.baseline)
 
     def row_values(self, row: int) -> dict[Axis, AxisValue]:

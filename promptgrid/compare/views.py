@@ -61,7 +61,7 @@ class View:
     axes are pooled.
 
     only       by axis, the values to include, as texts (see axes.value_text); other axes are not restricted
-    column_ids ids of the columns to show; all columns if empty or if no id is known
+    column_ids ids of the columns to show, in this order; all columns in the grid's order if empty or if no id is known
     baseline   id of the column that the others are compared with, which comes first; "": the first shown column
 
     Raises CompareError where an axis is used twice or is unknown, and where no axis is on rows.

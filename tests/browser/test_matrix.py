@@ -47,6 +47,7 @@ got = matrix(
     "m", columns=columns, rows=rows, height=420, find="find",
     on_sort=lambda *said: st.session_state.heard.append(said),
     on_turn=lambda *said: st.session_state.heard.append(said),
+    on_move=lambda *said: st.session_state.heard.append(said),
 )
 st.text(f"heard {{st.session_state.heard}}")
 st.text(f"picked {{got}}")
@@ -204,6 +205,36 @@ def test_a_head_that_is_pressed_asks_for_another_order(sheet: Page) -> None:
     heads.first.get_by_role("button").press("Enter")
     expect(sheet.get_by_text("heard [('c3',), ('',)]")).to_be_visible()
     expect(heads.first.get_by_role("button")).to_be_focused()
+
+
+def test_columns_are_moved_and_resized_by_pointer_and_keys(sheet: Page) -> None:
+    heads = sheet.locator("thead th")
+    box = "node => ({...node.getBoundingClientRect().toJSON()})"
+    first, second, third = (heads.nth(n).evaluate(box) for n in (1, 2, 3))
+    sheet.mouse.move(third["x"] + 60, third["y"] + 12)
+    sheet.mouse.down()
+    sheet.mouse.move(first["x"] + 60, first["y"] + 12, steps=4)
+    sheet.mouse.up()
+    expect(sheet.get_by_text("heard [('c2', 0)]")).to_be_visible()  # and no press to sort
+    heads.nth(2).locator("button").focus()
+    sheet.keyboard.press("Shift+ArrowRight")
+    expect(sheet.get_by_text("heard [('c2', 0), ('c1', 2)]")).to_be_visible()
+    edge = second["x"] - 3
+    sheet.mouse.move(edge, first["y"] + 12)
+    sheet.mouse.down()
+    sheet.mouse.move(edge + 90, first["y"] + 12, steps=4)
+    sheet.mouse.up()
+    wide = heads.nth(1).evaluate("node => node.offsetWidth")
+    assert abs(wide - first["width"] - 90) <= 3
+    heads.nth(1).locator("button").focus()
+    sheet.keyboard.press("Control+ArrowLeft")
+    assert heads.nth(1).evaluate("node => node.offsetWidth") == wide - 24
+    sheet.reload()
+    expect(sheet.locator("td").first).to_be_visible()
+    assert heads.nth(1).evaluate("node => node.offsetWidth") == wide - 24
+    heads.nth(1).locator(".edge").dblclick()
+    assert abs(heads.nth(1).evaluate("node => node.offsetWidth") - first["width"]) <= 1
+    expect(sheet.get_by_text("heard []")).to_be_visible()
 
 
 def test_escape_clears_the_selection(sheet: Page) -> None:

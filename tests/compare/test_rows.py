@@ -277,6 +277,17 @@ def test_a_part_of_the_columns_is_compared_by_itself_with_its_own_baseline(
     assert (one.columns, one.counts["wrong"]) == ([zero], 0)
 
 
+def test_columns_stand_in_the_order_of_the_view(database: Database, three: ComparisonRows) -> None:
+    first, second, third = (head.id for head in three.columns)
+    for ids_, baseline, order in (
+        ((third, first), "", [third, first]),
+        ((third, first, second), first, [first, third, second]),
+        (("unknown",), "", [first, second, third]),
+    ):
+        columns = again(database, three, column_ids=ids_, baseline=baseline).columns
+        assert [head.id for head in columns] == order
+
+
 def test_differences_are_told_against_the_baseline(database: Database, three: ComparisonRows) -> None:
     zero, few, chain = three.columns
     first, second, third = page(database, three, 0, 3)

@@ -38,6 +38,7 @@ def answers(database: Database, comparison: ComparisonRows, corner: str) -> None
                 find=view_state.FIND,
                 corner=corner,
                 on_sort=view_state.sort_by,
+                on_move=lambda column_id, place: view_state.move(comparison, column_id, place),
                 on_turn=lambda row_id, column_id, by: view_state.turn(comparison, row_id, column_id, by),
             )
             controls.pagination(pages)

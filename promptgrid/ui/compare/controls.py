@@ -65,6 +65,7 @@ def layout_popover(facts: Facts, state: ViewState) -> None:
                 format_func=names.__getitem__,
                 key="compare_columns",
                 placeholder=f"All {len(names)} columns",
+                help="In the order in which you choose them. A column is also dragged by its head.",
             )
             st.selectbox(
                 "Baseline",

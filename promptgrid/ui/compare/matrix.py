@@ -34,6 +34,8 @@ _WORDS = {
     "against": "against the baseline",
     "sort": "Sort by this column. Press again to reverse the order, and again to end it",
     "unsort": "Back to case order",
+    "move": "Drag to move the column, or press Shift and an arrow key",
+    "width": "Drag to change the width, or press Ctrl and an arrow key on the head. Double-click for the usual width",
     "empty": "No case matches.",
 }
 
@@ -102,6 +104,7 @@ def matrix(
     corner: str = "case",
     on_sort: Callable[[str], None] | None = None,
     on_turn: Callable[[str, str, int], None] | None = None,
+    on_move: Callable[[str, int], None] | None = None,
 ) -> tuple[str, str] | None:
     """Draws the matrix and returns the selected (row id, column id); None if no visible cell is selected.
 
@@ -112,7 +115,9 @@ def matrix(
     that the key `/` focuses. `corner` is the heading of the rows. Text is shown literally.
 
     `on_sort` receives the id of the column whose head was pressed, or "" for the corner. `on_turn` receives row id,
-    column id and +1 or -1 when the user moves past the last row (keys n, j) or the first row (keys p, k).
+    column id and +1 or -1 when the user moves past the last row (keys n, j) or the first row (keys p, k). `on_move`
+    receives the id of a column and its new place, from 0, when the user drags its head, or moves it by Shift and an
+    arrow key. The width of a column, which the user drags at the edge of its head, is kept in the browser.
     """
     data = {
         "corner": corner,
@@ -122,6 +127,7 @@ def matrix(
         "height": height,
         "find": find,
         "sortable": on_sort is not None,
+        "movable": on_move is not None,
         "words": _WORDS,
     }
 
@@ -139,6 +145,7 @@ def matrix(
         on_selected_change=lambda: None,
         on_sort_change=handler("sort", on_sort),
         on_turn_change=handler("turn", on_turn),
+        on_move_change=handler("move", on_move),
     )
     pair = _selection(state, selected)
     if not pair or pair[0] not in {row.id for row in rows} or pair[1] not in {column.id for column in columns}:

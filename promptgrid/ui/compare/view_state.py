@@ -148,7 +148,7 @@ def current(facts: Facts) -> ViewState:
     )
     heads = layout(facts, view).columns
     ids = [head.id for head in heads]
-    visible = _listed("compare_columns", ids)
+    visible = _listed("compare_columns", ids, ordered=False)
     for key, options in (("compare_baseline", visible or ids), ("compare_in", ids), ("compare_sort_column", ids)):
         _keep_valid(key, ["", *options])
     baseline = str(st.session_state.get("compare_baseline") or "")
@@ -193,11 +193,11 @@ def _sort() -> Sort:
     )
 
 
-def _listed(key: str, options: Iterable[str]) -> list[str]:
+def _listed(key: str, options: Iterable[str], *, ordered: bool = True) -> list[str]:
     """Returns those of the `options` that are selected in the multiselect with this key, and drops other selections
-    from its state."""
-    selected = st.session_state.get(key) or ()
-    valid = [option for option in options if option in selected]
+    from its state. They are in the order of the `options`, or without `ordered` in that of the selection."""
+    selected, known = st.session_state.get(key) or (), list(options)
+    valid = [one for one in known if one in selected] if ordered else [one for one in selected if one in known]
     if valid or key in st.session_state:
         st.session_state[key] = valid
     return valid
@@ -261,6 +261,16 @@ def drill(values: Mapping[Axis, AxisValue]) -> None:
     st.session_state["compare_rows"], st.session_state["compare_page"] = "case", 1
     for axis, value in values.items():
         st.session_state[f"compare_only_{axis}"] = [value_text(value)]
+
+
+def move(comparison: ComparisonRows, column_id: str, place: int) -> None:
+    """Moves the column to this place among the shown columns, counted from 0. The column that then comes first is the
+    baseline. For use in callbacks."""
+    order = [head.id for head in comparison.columns if head.id != column_id]
+    if len(order) < len(comparison.columns):
+        order.insert(max(0, place), column_id)
+        st.session_state["compare_columns"], st.session_state["compare_baseline"] = order, ""
+        rerun_page()
 
 
 def sort_by(column_id: str) -> None:

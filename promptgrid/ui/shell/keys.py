@@ -27,6 +27,7 @@ KEYS: Sequence[tuple[str, str]] = (
     ("Esc", "close what is open"),
     ("?", "show these keys"),
     ("↑ ↓ ← →", "move between the cells of Compare, say which reply is better on Judge"),
+    ("Shift or Ctrl with ← →", "move a column of Compare, or change its width, on its head"),
     ("n, p", "next and previous case on Compare"),
     ("/", "find on Compare"),
 )

@@ -108,6 +108,33 @@ def test_one_check_scores_the_cells_and_the_reader_chooses_it(database: Database
     assert figures(opened(check="label"), "score") == [100.0]
 
 
+def test_a_column_is_moved_and_the_first_is_the_baseline(database: Database, run_id: str) -> None:
+    def moving() -> None:
+        import streamlit as st
+
+        from promptgrid import compare
+        from promptgrid.store import Database
+        from promptgrid.ui.compare import view_state
+
+        run, column = st.query_params["run"], st.query_params["moved"]
+        facts = compare.facts(Database(), run)
+        state = view_state.current(facts)
+        comparison = compare.comparison_rows(Database(), facts, state.view)
+        st.button("Move", on_click=view_state.move, args=(comparison, column, 0), key="move")
+        st.text(" ".join(head.id for head in comparison.columns))
+
+    first, second = variant_ids(database, run_id)
+    page = AppTest.from_function(moving)
+    page.query_params.update({"run": run_id, "moved": second})
+    for key, default in view_state._DEFAULTS.items():
+        page.session_state[key] = default
+    page.session_state["compare_baseline"] = first
+    assert f"{first} {second}" in shown(ran(page))
+    page.button(key="move").click()
+    assert f"{second} {first}" in shown(ran(page))
+    assert (page.session_state["compare_columns"], page.session_state["compare_baseline"]) == ([second, first], "")
+
+
 def test_without_runs_the_page_offers_to_set_one_up(database: Database) -> None:
     page = opened()
     assert "No runs yet" in shown(page)

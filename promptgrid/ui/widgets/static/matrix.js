@@ -9,6 +9,7 @@ export default function ({ data, parentElement, setStateValue, setTriggerValue }
   sheet.send = (pair) => setStateValue("selected", pair);
   sheet.sort = (column) => setTriggerValue("sort", column);
   sheet.turn = (pair, by) => setTriggerValue("turn", [...pair, by]);
+  sheet.move = data.movable && ((column, place) => setTriggerValue("move", [column, place]));
   sheet.find = data.find;
   draw(sheet, data);
   return sheet.leave;
@@ -21,7 +22,12 @@ function newSheet(parent) {
     const cell = event.target.closest("td[role=gridcell]");
     if (cell) return choose(sheet, cell, { at: 0 });
     const sorter = event.target.closest("button.sort");
-    if (sorter) sheet.sort(sorter.column);
+    if (sorter && !(sheet.dragged && event.detail)) sheet.sort(sorter.column); // a key's click has no detail
+  });
+  root.addEventListener("pointerdown", (event) => onPress(sheet, event));
+  root.addEventListener("dblclick", (event) => {
+    const edge = event.target.closest(".edge");
+    if (edge) setWidth(sheet, edge.column, 0);
   });
   root.addEventListener("keydown", (event) => onKey(sheet, event));
   const width = new ResizeObserver(() => keepInSight(sheet));
@@ -49,7 +55,7 @@ function draw(sheet, data) {
   const shape = JSON.stringify([data.columns.map((c) => c.id), data.rows.map((r) => r.id)]);
   if (shape !== sheet.shape) build(sheet, data, shape);
   const { words } = data;
-  const paintHead = (node, head) => fillHead(node, head, data.sortable && words);
+  const paintHead = (node, head) => fillHead(node, head, data.sortable && words, words, data.movable);
   fill(sheet.corner, { lines: [data.corner], arrow: "", id: "" }, paintHead);
   data.columns.forEach((column, x) => fill(sheet.heads[x], column, paintHead));
   data.rows.forEach((row, y) => {
@@ -82,6 +88,7 @@ function build(sheet, data, shape) {
   if (!data.rows.length) sheet.root.append(element("p", "empty", data.words.empty));
   const kept = sheet.at && cellOf(sheet, sheet.at.pair);
   sheet.shape = shape;
+  applyWidths(sheet);
   sheet.at = null;
   if (!kept) sheet.given = ""; // a row that comes back brings its selection with it
   mark(sheet, kept || null);
@@ -111,20 +118,22 @@ function fill(node, content, paint) {
 }
 
 // The head of a column is a button that sorts by it; the corner restores case order. Without words there is no sorting.
-function fillHead(node, { id, lines, mark, summary, arrow }, words) {
+function fillHead(node, { id, lines, mark, summary, arrow }, words, { move, width }, movable) {
   const [first = "", ...rest] = lines;
   const button = element("button", "sort");
   button.type = "button";
   button.column = id;
   button.disabled = !words;
   const help = words && (id ? words.sort : words.unsort);
-  button.title = [...lines, mark, summary, help].filter(Boolean).join("\n");
+  button.title = [...lines, mark, summary, help, movable && id && move].filter(Boolean).join("\n");
   const top = button.appendChild(element("span", "top"));
   top.append(element("span", "name", first), element("span", "mark", mark ?? ""), element("span", "arrow", ARROWS[arrow] ?? ""));
   if (id) button.append(element("span", "rest", rest.join(" · ")));
   if (summary) button.append(element("span", "summary", summary));
   node.setAttribute("aria-sort", arrow || "none");
-  node.replaceChildren(button);
+  const edge = Object.assign(element("span", "edge"), { column: id, title: width });
+  node.replaceChildren(button, edge);
+  node.column = id;
 }
 
 function fillSide(node, { title, sub }) {
@@ -211,6 +220,103 @@ function step(sheet, by) {
   sheet.turn(at.pair, by);
 }
 
+// Columns: Shift and an arrow key move one, Ctrl and an arrow key make it narrower or wider; both can be dragged.
+function onHeadKey(sheet, event) {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  const node = event.target.closest("th");
+  if (!by || event.altKey || event.metaKey || event.shiftKey === event.ctrlKey) return;
+  event.preventDefault();
+  if (event.ctrlKey) return setWidth(sheet, node.column, node.offsetWidth + by * STEP);
+  const place = sheet.heads.indexOf(node) + by;
+  if (sheet.move && node !== sheet.corner && place >= 0 && place < sheet.heads.length) sheet.move(node.column, place);
+}
+
+function onPress(sheet, event) {
+  const node = event.target.closest("thead th");
+  sheet.dragged = false;
+  if (!node || event.button !== 0) return;
+  const edge = event.target.closest(".edge");
+  const wide = node.offsetWidth;
+  if (edge) {
+    event.preventDefault();
+    follow(sheet, event, (by) => setWidth(sheet, node.column, wide + by), () => {});
+  } else if (sheet.move && node !== sheet.corner && event.pointerType !== "touch") {
+    follow(sheet, event, (by, x) => markPlace(sheet, node, x), () => drop(sheet, node));
+  }
+}
+
+// Follows the pointer until it is released. A press that hardly moves stays a click.
+function follow(sheet, start, onMove, onEnd) {
+  const moved = (event) => {
+    const by = event.clientX - start.clientX;
+    if (!sheet.dragged && Math.abs(by) < SLACK) return;
+    sheet.dragged = true;
+    onMove(by, event.clientX);
+  };
+  const ended = () => {
+    removeEventListener("pointermove", moved);
+    removeEventListener("pointerup", ended);
+    removeEventListener("pointercancel", ended);
+    if (sheet.dragged) onEnd();
+  };
+  addEventListener("pointermove", moved);
+  addEventListener("pointerup", ended);
+  addEventListener("pointercancel", ended);
+}
+
+function markPlace(sheet, node, x) {
+  sheet.heads.forEach((head) => {
+    const box = head.getBoundingClientRect();
+    head.classList.toggle("place", head !== node && x >= box.left && x < box.right);
+    head.classList.toggle("moving", head === node);
+  });
+}
+
+function drop(sheet, node) {
+  const place = sheet.heads.findIndex((head) => head.classList.contains("place"));
+  sheet.heads.forEach((head) => head.classList.remove("place", "moving"));
+  if (place >= 0) sheet.move(node.column, place);
+}
+
+// Widths by the id of the column, in this browser. Without storage they last as long as the page.
+const STEP = 24, SLACK = 6, NARROWEST = 80, WIDEST = 1200, MOST_WIDTHS = 200; // pixels; widths kept
+const WIDTHS = "promptgrid.column-widths";
+let widths = readWidths();
+
+function readWidths() {
+  try {
+    return JSON.parse(localStorage.getItem(WIDTHS)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function setWidth(sheet, column, width) {
+  const { [column]: _, ...others } = widths;
+  const kept = Object.entries(others).slice(-MOST_WIDTHS + 1);
+  widths = Object.fromEntries(width ? [...kept, [column, Math.min(WIDEST, Math.max(NARROWEST, width))]] : kept);
+  try {
+    localStorage.setItem(WIDTHS, JSON.stringify(widths));
+  } catch {
+    // a browser that stores nothing
+  }
+  applyWidths(sheet);
+}
+
+function applyWidths(sheet) {
+  const table = sheet.root.querySelector("table");
+  const columns = JSON.parse(sheet.shape)[0];
+  const set = columns.map((id) => widths[id]);
+  const usual = set.filter((width) => !width).length;
+  const sum = set.reduce((total, width) => total + (width ?? 0), 0);
+  sheet.heads.forEach((head, x) => (head.style.width = set[x] ? `${set[x]}px` : ""));
+  table.style.setProperty("--columns", usual);
+  table.style.setProperty("--set", `${sum}px`);
+  table.style.setProperty("--first", widths[""] ? `${widths[""]}px` : "");
+  // Columns of a fixed width stay narrow only if the table does not stretch them.
+  table.classList.toggle("set", usual === 0);
+}
+
 const ARROWS = { ascending: "↑", descending: "↓" };
 const CASES = { j: 1, n: 1, k: -1, p: -1 };
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-5, 0], PageDown: [5, 0] };
@@ -224,6 +330,7 @@ function target(sheet, from, event) {
 }
 
 function onKey(sheet, event) {
+  if (event.target.closest("button.sort")) return onHeadKey(sheet, event);
   const from = event.target.closest("td[role=gridcell]");
   if (!from || event.altKey || event.metaKey) return;
   const to = target(sheet, from, event);
