@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from promptgrid.answers import Answer, case_rule, read_answer
@@ -33,6 +34,18 @@ def read_and_score(
     if reasoning.strip():
         answer = replace(answer, reasoning="\n\n".join(part for part in (reasoning.strip(), answer.reasoning) if part))
     return CellResult(position, "answered", answer, scores, attempts=attempts, reused=reused)
+
+
+def blind_score(plan: Plan, point: Point) -> Callable[[str], float | None]:
+    """Returns a function that marks a reply's text: the mean score, from 0 to 1, of the plan's plain checks that need
+    no expected answer; None if there is no such check for the point."""
+    blind = replace(point, case=replace(point.case, expected=None))
+
+    def mark(text: str) -> float | None:
+        values = [score.value for score in _read_and_scored(plan, blind, text)[1] if score.value is not None]
+        return sum(values) / len(values) if values else None
+
+    return mark
 
 
 def _read_and_scored(plan: Plan, point: Point, text: str) -> tuple[Answer, list[Score]]:

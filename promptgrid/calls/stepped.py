@@ -18,7 +18,7 @@ from promptgrid.calls.call import Halted, error_text, failed_status
 from promptgrid.calls.feed import SampleName, SteppedCell
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.run_context import RunContext
-from promptgrid.calls.score_reply import read_and_score
+from promptgrid.calls.score_reply import blind_score, read_and_score
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.grid import Point
@@ -99,7 +99,12 @@ class CellSteps:
     async def _done(self) -> Done:
         plan, point = self.cell.plan, self.cell.point
         progress = techniques.progress(
-            point.prompt, point.case.inputs, point.technique, k=plan.examples_k, examples_as=plan.examples_as
+            point.prompt,
+            point.case.inputs,
+            point.technique,
+            k=plan.examples_k,
+            examples_as=plan.examples_as,
+            score=blind_score(plan, point),
         )
         while progress.done is None:
             calls = [self._reply(call) for call in progress.calls]

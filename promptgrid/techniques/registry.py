@@ -10,30 +10,107 @@ from typing import Any
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Prompt, expanded
 from promptgrid.suggestions import did_you_mean, listed
-from promptgrid.techniques import refinement, single
-from promptgrid.techniques.steps import Progress, Task, Technique, TechniqueOption, one_call
+from promptgrid.techniques import choosing, decomposition, refinement, single
+from promptgrid.techniques.steps import (
+    NumberOption,
+    Progress,
+    ScoreText,
+    Task,
+    Technique,
+    TechniqueOption,
+    WordOption,
+    one_call,
+    unscored,
+)
 from promptgrid.techniques.turns import ExamplesAs, Turn
 from promptgrid.techniques.wording import wording
 
 TECHNIQUES: Mapping[str, Technique] = {
     "zero-shot": Technique("Radford et al. 2019", one_call(single.zero_shot)),
-    "few-shot": Technique("Brown et al. 2020", one_call(single.few_shot), shows_examples=True),
-    "chain-of-thought": Technique("Kojima et al. 2022", one_call(single.chain_of_thought), marks_answer=True),
+    "few-shot": Technique(
+        "Brown et al. 2020",
+        one_call(single.few_shot),
+        words=("examples_title", "question_title"),
+        shows_examples=True,
+    ),
+    "chain-of-thought": Technique(
+        "Kojima et al. 2022", one_call(single.chain_of_thought), words=("reason", "marker"), marks_answer=True
+    ),
     "few-shot-cot": Technique(
         "Wei et al. 2022",
         one_call(single.few_shot_cot),
+        words=("reason", "marker", "examples_title", "question_title"),
         shows_examples=True,
         shows_reasoning=True,
         marks_answer=True,
     ),
-    "self-consistency": Technique("Wang et al. 2022", one_call(single.chain_of_thought), marks_answer=True, votes=True),
-    "plan-and-solve": Technique("Wang et al. 2023", one_call(single.plan_and_solve), marks_answer=True),
-    "chain-of-draft": Technique("Xu et al. 2025", one_call(single.chain_of_draft), marks_answer=True),
+    "self-consistency": Technique(
+        "Wang et al. 2022",
+        one_call(single.chain_of_thought),
+        words=("reason", "marker"),
+        marks_answer=True,
+        votes=True,
+    ),
+    "plan-and-solve": Technique(
+        "Wang et al. 2023", one_call(single.plan_and_solve), words=("plan_and_solve", "marker"), marks_answer=True
+    ),
+    "chain-of-draft": Technique(
+        "Xu et al. 2025", one_call(single.chain_of_draft), words=("draft", "marker"), marks_answer=True
+    ),
+    "step-back": Technique(
+        "Zheng et al. 2023",
+        decomposition.step_back,
+        most_calls=lambda options: 2,
+        words=("step_back", "on_principles", "marker"),
+        marks_answer=True,
+    ),
+    "least-to-most": Technique(
+        "Zhou et al. 2022",
+        decomposition.least_to_most,
+        most_calls=lambda options: 2 + options["questions"],
+        options={"questions": NumberOption(4, 1, 20, "how many simpler questions are asked at most")},
+        words=("decompose", "subquestion", "whole_task", "reason", "marker"),
+        marks_answer=True,
+    ),
     "self-refine": Technique(
         "Madaan et al. 2023",
         refinement.self_refine,
         most_calls=lambda options: 1 + 2 * options["rounds"],
-        options={"rounds": TechniqueOption(2, 1, 10, "how often the reply is criticised and written again")},
+        options={"rounds": NumberOption(2, 1, 10, "how often the reply is criticised and written again")},
+        words=("reason", "critique", "refine_stop", "refine", "marker"),
+        marks_answer=True,
+    ),
+    "chain-of-verification": Technique(
+        "Dhuliawala et al. 2023",
+        refinement.chain_of_verification,
+        most_calls=lambda options: 3 + options["questions"],
+        options={"questions": NumberOption(4, 1, 20, "how many questions check the reply at most")},
+        words=("reason", "verify_questions", "verify", "verified", "marker"),
+        marks_answer=True,
+    ),
+    "tree-of-thoughts": Technique(
+        "Yao et al. 2023",
+        choosing.tree_of_thoughts,
+        most_calls=lambda options: (
+            1 + options["depth"] * (2 if options["choose"] == "vote" else 1 + options["branches"])
+        ),
+        options={
+            "branches": NumberOption(3, 2, 10, "how many next steps are proposed at each level"),
+            "depth": NumberOption(2, 1, 10, "how many steps are decided before the answer"),
+            "choose": WordOption(("vote", "value"), "how the next step is chosen"),
+        },
+        words=("thoughts", "along", "vote", "value", "reason", "marker"),
+        marks_answer=True,
+    ),
+    "best-of-n": Technique(
+        "Cobbe et al. 2021",
+        choosing.best_of_n,
+        most_calls=lambda options: options["n"] + (options["choose"] == "judge"),
+        options={
+            "n": NumberOption(3, 2, 20, "how many replies are asked for"),
+            "choose": WordOption(("judge", "vote", "check"), "how the best reply is chosen"),
+        },
+        words=("reason", "judge_replies", "marker"),
         marks_answer=True,
     ),
 }
@@ -56,9 +133,9 @@ def split_techniques(text: str) -> list[str]:
 
 
 @cache
-def parse_technique(text: str) -> tuple[Technique, Mapping[str, int]]:
-    """Reads `NAME` or `NAME:OPTION=NUMBER,…` and returns the technique with all its options. Raises PlanError for an
-    unknown name or option and for a number out of range, with the most similar name as a hint."""
+def parse_technique(text: str) -> tuple[Technique, Mapping[str, Any]]:
+    """Reads `NAME` or `NAME:OPTION=VALUE,…` and returns the technique with all its options. Raises PlanError for an
+    unknown name or option and for a value that the option cannot have, with the most similar name as a hint."""
     name, _, given = text.partition(":")
     technique = TECHNIQUES.get(name)
     if technique is None:
@@ -69,15 +146,15 @@ def parse_technique(text: str) -> tuple[Technique, Mapping[str, int]]:
         if key not in options:
             hint = did_you_mean(key, options) or listed("Its options are", sorted(options))
             raise PlanError(f'{name} has no option "{key}".', hint=hint or f"{name} has no options.")
-        options[key] = _number(name, key, value, technique.options[key])
+        options[key] = _value(name, key, value, technique.options[key])
     return technique, options
 
 
-def _number(technique: str, key: str, value: str, option: TechniqueOption) -> int:
-    if not (value.isascii() and value.isdigit() and option.least <= int(value) <= option.most):
-        hint = f"{key} is {option.meaning}: a whole number from {option.least} to {option.most}."
-        raise PlanError(f'{technique} cannot have {key}="{value}".', hint=hint)
-    return int(value)
+def _value(technique: str, key: str, text: str, option: TechniqueOption) -> int | str:
+    value = option.read(text)
+    if value is None:
+        raise PlanError(f'{technique} cannot have {key}="{text}".', hint=f"{key} is {option.allowed}.")
+    return value
 
 
 def known_technique(text: str) -> str:
@@ -134,9 +211,11 @@ def progress(
     *,
     k: int | None = None,
     examples_as: ExamplesAs = "turns",
+    score: ScoreText = unscored,
 ) -> Progress:
     """Starts the technique for these values, with at most `k` examples (None: all); the first asks are made. With
-    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns.
+    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns. `score` is that of
+    `Task`.
 
     Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
     """
@@ -146,7 +225,7 @@ def progress(
     messages, values = expanded(prompt.messages, values, prompt.inputs)
     if messages != prompt.messages:
         prompt = replace(prompt, messages=messages)
-    task = Task(prompt, values, select_examples(prompt, text, k), examples_as, options)
+    task = Task(prompt, values, select_examples(prompt, text, k), examples_as, options, score)
     return Progress(technique.steps(task), technique.most_calls(options))
 
 

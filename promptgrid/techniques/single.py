@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from promptgrid.techniques.steps import Task
 from promptgrid.techniques.turns import Turn, with_examples
-from promptgrid.techniques.wording import wording
+from promptgrid.techniques.wording import phrase, wording
 
 
 def zero_shot(task: Task) -> tuple[Turn, ...]:
@@ -31,7 +31,7 @@ def chain_of_thought(task: Task) -> tuple[Turn, ...]:
     Sources: Kojima et al. 2022, "Large Language Models are Zero-Shot Reasoners"; Wang et al. 2022, "Self-Consistency
     Improves Chain of Thought Reasoning in Language Models".
     """
-    return task.asking(with_marker(task, "reason"))
+    return task.asking(phrase(task.prompt, "reason"))
 
 
 def few_shot_cot(task: Task) -> list[Turn]:
@@ -42,7 +42,7 @@ def few_shot_cot(task: Task) -> list[Turn]:
     """
     marker = wording(task.prompt, "marker")
     answers = [f"{example.reasoning}\n{marker} {example.answer}" for example in task.examples]
-    reason = with_marker(task, "reason")
+    reason = phrase(task.prompt, "reason")
     return with_examples(task.prompt, task.values, task.examples, task.examples_as, answers, reason)
 
 
@@ -52,7 +52,7 @@ def plan_and_solve(task: Task) -> tuple[Turn, ...]:
     Source: Wang et al. 2023, "Plan-and-Solve Prompting: Improving Zero-Shot Chain-of-Thought Reasoning by Large
     Language Models".
     """
-    return task.asking(with_marker(task, "plan_and_solve"))
+    return task.asking(phrase(task.prompt, "plan_and_solve"))
 
 
 def chain_of_draft(task: Task) -> tuple[Turn, ...]:
@@ -60,9 +60,4 @@ def chain_of_draft(task: Task) -> tuple[Turn, ...]:
 
     Source: Xu et al. 2025, "Chain of Draft: Thinking Faster by Writing Less".
     """
-    return task.asking(with_marker(task, "draft"))
-
-
-def with_marker(task: Task, name: str) -> str:
-    """Returns the wording called `name`, with the marker of the final answer in place of `{marker}`."""
-    return wording(task.prompt, name).replace("{marker}", wording(task.prompt, "marker"))
+    return task.asking(phrase(task.prompt, "draft"))

@@ -8,12 +8,21 @@ the stored replies and goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from promptgrid.errors import PlanError
 from promptgrid.prompt import EMPTY, Example, Message, Prompt
 from promptgrid.techniques.turns import ExamplesAs, Turn, as_written, asking
+
+LONGEST = 100_000
+"""The most characters of one reply that a technique is given. Of a longer one it gets the beginning and the end."""
+
+PROPOSING: Mapping[str, Any] = MappingProxyType({"response_format": None, "stop": None})
+"""The changes for a call whose reply is not in the form of the prompt's answer, such as a list of questions: the form
+and the stop texts of the prompt would break it. Its temperature and its room (max_tokens) stay the plan's, since a
+model that reasons needs room for a short reply too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +76,27 @@ Steps = Generator[Sequence[Ask], Sequence[StepReply], Done]
 """Yields rounds of asks, which are sent side by side, and receives the replies of each round in the same order."""
 
 
+ScoreText = Callable[[str], float | None]
+"""Marks a reply's text from 0 to 1; None if it cannot be marked."""
+
+
+def unscored(text: str) -> None:
+    """Marks no text: the plan has no check for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a technique works on: a prompt, the values of its variables, the selected examples, and the technique's
     `options` by name. With `examples_as="text"` the examples stand inside the question's message, otherwise they are
-    turns."""
+    turns. `score` marks a reply's text from 0 to 1 by those checks of the plan that need no expected answer (None: no
+    such check can), so that a technique may choose by checks without seeing the answer."""
 
     prompt: Prompt
     values: Mapping[str, Any]
     examples: Sequence[Example] = ()
     examples_as: ExamplesAs = "turns"
-    options: Mapping[str, int] = field(default_factory=lambda: EMPTY)
+    options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    score: ScoreText = unscored
 
     @property
     def question(self) -> tuple[Turn, ...]:
@@ -90,13 +109,47 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class TechniqueOption:
-    """A number that adjusts a technique: its default, its least and its greatest value, and what it means."""
+class NumberOption:
+    """A whole number that adjusts a technique: its default, its least and its greatest value, and what it means."""
 
     default: int
     least: int
     most: int
     meaning: str
+
+    @property
+    def allowed(self) -> str:
+        """A sentence's end that says which values the option takes."""
+        return f"{self.meaning}: a whole number from {self.least} to {self.most}"
+
+    def read(self, text: str) -> int | None:
+        """Returns the value that the text gives the option; None if the option cannot have it."""
+        return int(text) if text.isascii() and text.isdigit() and self.least <= int(text[:9]) <= self.most else None
+
+
+@dataclass(frozen=True, slots=True)
+class WordOption:
+    """A word of a few that adjusts a technique: the words, of which the first is the default, and what it means."""
+
+    words: tuple[str, ...]
+    meaning: str
+
+    @property
+    def default(self) -> str:
+        """The value of the option if none is given."""
+        return self.words[0]
+
+    @property
+    def allowed(self) -> str:
+        """A sentence's end that says which values the option takes."""
+        return f"{self.meaning}: one of {', '.join(self.words)}"
+
+    def read(self, text: str) -> str | None:
+        """Returns the value that the text gives the option; None if the option cannot have it."""
+        return text if text in self.words else None
+
+
+TechniqueOption = NumberOption | WordOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +159,8 @@ class Technique:
     source          the paper that describes it
     steps           returns its generator for a task
     most_calls      returns the most calls that it makes for one cell, by its options
-    options         the numbers that adjust it, by name
+    options         what adjusts it, by name
+    words           the names of the texts that it adds to a prompt (see wording.WORDING)
     shows_examples  whether it needs the prompt's examples
     shows_reasoning whether these examples need reasoning
     marks_answer    whether its last reply holds the final answer after the marker, such as `Answer:`
@@ -115,8 +169,9 @@ class Technique:
 
     source: str
     steps: Callable[[Task], Steps]
-    most_calls: Callable[[Mapping[str, int]], int] = lambda options: 1
+    most_calls: Callable[[Mapping[str, Any]], int] = lambda options: 1
     options: Mapping[str, TechniqueOption] = field(default_factory=lambda: EMPTY)
+    words: tuple[str, ...] = ()
     shows_examples: bool = False
     shows_reasoning: bool = False
     marks_answer: bool = False
@@ -140,16 +195,18 @@ def one(step: str, turns: Sequence[Turn], **changes: Any) -> Generator[Sequence[
 
 
 def after(turns: Sequence[Turn], reply: StepReply, request: str) -> tuple[Turn, ...]:
-    """Returns the turns, followed by the model's reply to them and by a further request of the user."""
-    more = (Turn(Message("assistant", reply.text), "history"), Turn(Message("user", request), "question"))
-    return (*turns, *more)
+    """Returns the turns, followed by the model's reply to them ("…" if it is empty: many endpoints refuse an empty
+    message) and by a further request of the user."""
+    text = reply.text if reply.text.strip() else "…"
+    return (*turns, Turn(Message("assistant", text), "history"), Turn(Message("user", request), "question"))
 
 
 @dataclass
 class Progress:
     """One cell's way through a technique. `calls` are those of the current round; empty once `done` is set.
 
-    `most` is the declared number of calls; a technique that asks for more raises PlanError.
+    `most` is the declared number of calls; a technique that asks for more raises PlanError. Of a reply over `LONGEST`
+    characters the technique gets the beginning and the end; the note of `done` names it, and any empty one.
     """
 
     steps: Steps
@@ -157,6 +214,7 @@ class Progress:
     calls: Sequence[StepCall] = ()
     done: Done | None = None
     _asks: list[Ask] = field(default_factory=list)
+    _replies: list[StepReply] = field(default_factory=list)
     _round: int = 0
 
     def __post_init__(self) -> None:
@@ -165,21 +223,39 @@ class Progress:
     def answer(self, replies: Sequence[StepReply]) -> None:
         """Gives the technique the replies to the current round, in the order of `calls`, and moves to the next one."""
         self._round += 1
-        self._advance(lambda: self.steps.send(replies))
+        self._replies += replies
+        self._advance(lambda: self.steps.send([replace(one, text=_ends(one.text)) for one in replies]))
 
     def _advance(self, step: Callable[[], Sequence[Ask]]) -> None:
         self.calls = ()
         try:
             asks = step()
         except StopIteration as end:
-            self.done = end.value
+            self.done = self._whole(end.value)
             return
         if len(self._asks) + len(asks) > self.most:
             raise PlanError(f"The technique asked for more than the {self.most:,} calls that it declares.")
         self.calls = [self._call(ask) for ask in asks]
+
+    def _whole(self, done: Done) -> Done:
+        """Returns the end with the whole text of its reply, and with a note on earlier ones that are odd."""
+        output = self._replies[done.reply.call.number]
+        notes = [note for reply in self._replies if reply is not output and (note := _odd(reply))]
+        return Done(output, "; ".join(filter(None, [done.note, *notes])))
 
     def _call(self, ask: Ask) -> StepCall:
         same = ((one.turns, one.changes, one.model) for one in self._asks)
         branch = sum(one == (ask.turns, ask.changes, ask.model) for one in same)
         self._asks.append(ask)
         return StepCall(len(self._asks) - 1, self._round, branch, ask)
+
+
+def _ends(text: str) -> str:
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]}\n…\n{text[-half:]}"
+
+
+def _odd(reply: StepReply) -> str:
+    if len(reply.text) > LONGEST:
+        return f"step {reply.call.ask.step} returned {len(reply.text):,} characters, of which {LONGEST:,} were used"
+    return "" if reply.text.strip() else f"step {reply.call.ask.step} returned an empty text"

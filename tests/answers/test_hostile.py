@@ -107,3 +107,7 @@ def test_a_text_that_repeats_itself_is_read_in_bounded_time(fragment: str) -> No
         read_answer(rule, text, marker="Answer:")
         read_expected(rule, text)
         assert time.process_time() - start < 3, rule.kind
+
+
+def test_a_last_line_without_a_number_below_a_long_one_is_passed_over() -> None:
+    assert read_answer(AnswerRule("number"), f"7 {'x' * 500}\nIt is done").answer == "7"

@@ -94,6 +94,40 @@ def test_a_failed_step_fails_the_cell_with_the_name_of_the_step(database: Databa
     assert row.prompt_tokens  # the draft is paid for
 
 
+def single_steps_only(body: dict[str, Any]) -> str:
+    """Adds two numbers, and no more; breaks a longer sum into such steps when it is asked to."""
+    question, *rest = [one["content"] for one in body["messages"] if one["role"] == "user"]
+    numbers = question.partition("What is ")[2].partition("?")[0].split("+")
+    request = (rest or [question])[-1]
+    if "Break this task down" in request:
+        return "\n".join(f"{at}. What is {'the last result' if at > 1 else numbers[0]} + {number}?"
+                         for at, number in enumerate(numbers[1:], 1))  # fmt: skip
+    earlier = [one["content"] for one in body["messages"] if one["role"] == "assistant"]
+    if "only this question: " in request:
+        first, _, second = request.partition("only this question: What is ")[2].rstrip("?").partition(" + ")
+        return str(int(earlier[-1] if first == "the last result" else first) + int(second))
+    return f"Answer: {earlier[-1] if earlier else numbers[0]}"
+
+
+def test_least_to_most_solves_what_a_model_of_single_steps_cannot(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = single_steps_only
+    techniques = ["zero-shot", "chain-of-thought", "plan-and-solve", "least-to-most"]
+    _, rows = rows_of(database, a_plan("1+2+3+4", "5+6", "7+8+9", technique=techniques))
+    right = Counter(row.technique for row in rows if row.scores["number"].value == 1.0)
+    assert right == {"least-to-most": 3}
+
+
+def test_a_check_chooses_without_the_expected_answer(database: Database, hostile: HostileServer) -> None:
+    texts = iter(["Answer: 3, and more words", "Answer: 3"] * 2)
+    hostile.answer = lambda body: next(texts)
+    plan = a_plan("1+2", technique="best-of-n:n=2,choose=check", checks=["number", "length:max=2"])
+    _, (row,) = rows_of(database, plan)
+    assert row.output == "Answer: 3"
+    plan = a_plan("1+2", technique="best-of-n:n=2,choose=check", checks=["number"], fresh=True)
+    _, (row,) = rows_of(database, plan)
+    assert "no check could score a candidate" in row.answer_note
+
+
 def _two(task: Task) -> Steps:
     """Two branches with equal turns; the output is the second."""
     _, second = yield [Ask("branch", task.question) for _ in range(2)]

@@ -40,7 +40,7 @@ def last_numeral(text: str, language: str = "en") -> Numeral | None:
     stop = end = len(text.rstrip())
     while stop > 0:
         low = max(0, stop - _TAIL)
-        starts = [match.end() for match in _SENTENCE.finditer(text, low, stop)]
+        starts = [match.end() for match in _SENTENCE.finditer(text, low, stop) if match.end() < stop]
         if not starts or low == 0:
             starts.insert(0, 0)
         for start in reversed(starts):
