@@ -235,8 +235,8 @@ def read(run_id: str, columns: RunColumns) -> Facts:
     """Reads the facts of a run from its columns in the database, which the caller has opened."""
     variants: dict[tuple[Any, ...], int] = {}
     lots = [_lot(rows, variants) for rows in columns.cells] or [_lot([], variants)]
-    joined: dict[str, Any] = {name: np.concatenate([lot[name] for lot in lots]) for name in lots[0]}
-    del lots
+    # Each column leaves the lots as it is joined, so that no two copies of all columns are in memory
+    joined: dict[str, Any] = {name: np.concatenate([lot.pop(name) for lot in lots]) for name in list(lots[0])}
     all_variants = [
         Variant(prompt, version, technique, f"{endpoint}/{model}", tuple(rest[: len(PARAMETER_AXES)]))
         for prompt, version, technique, endpoint, model, *rest in variants

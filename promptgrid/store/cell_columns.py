@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -60,7 +61,12 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
     with database.read() as connection:
         require_run(connection, run_id)
         of_cases = sa.select(cases.c.case_id, cases.c.expected, cases.c.checks).where(cases.c.run_id == run_id)
-        rows = connection.execute(of_cases.order_by(cases.c.position)).all()
+        case_ids, expected = list[str](), list[tuple[str | None, str]]()
+        alike: dict[tuple[str | None, str], tuple[str | None, str]] = {}  # one object for all cases with equal values
+        rows = _tuples(connection, of_cases.order_by(cases.c.position))
+        for case_id, answer, checks in chain.from_iterable(rows):
+            case_ids.append(case_id)
+            expected.append(alike.setdefault((answer, checks), (answer, checks)))
         columns = [
             *(cells.c[name] for name in CELL_COLUMNS),
             *(cell_sums[name] if name in cell_sums else replies.c[name] for name in REPLY_COLUMNS),
@@ -70,8 +76,8 @@ def run_columns(database: Database, run_id: str) -> Iterator[RunColumns]:
         of_scores = sa.select(scores.c.position, scores.c.check, scores.c.value).where(scores.c.run_id == run_id)
         yield RunColumns(
             stamp=stamp_in(connection, run_id),
-            case_ids=[row.case_id for row in rows],
-            expected=[(row.expected, row.checks) for row in rows],
+            case_ids=case_ids,
+            expected=expected,
             cells=_tuples(connection, of_cells),
             scores=_tuples(connection, of_scores),
         )
