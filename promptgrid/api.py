@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.cases.raw import json_value
-from promptgrid.cases.table import EXPECTED, Case, Cases, case_of, read_cases
+from promptgrid.cases.raw import json_value, listed
+from promptgrid.cases.table import EXPECTED, TOO_LARGE, Case, Cases, case_of, is_too_large, read_cases
 from promptgrid.compact import Packed
 from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts as doubts_of
@@ -135,8 +136,22 @@ def _table(source: CasesLike, prompts: Sequence[Prompt], expected: str, encoding
         return source
     if source is None or isinstance(source, (str, Path)):
         return cases_table(source, prompts, expected=expected, encoding=encoding)
-    cases = Packed(_case(row, number, expected) for number, row in enumerate(source, 1))
-    return Cases(cases, tuple(dict.fromkeys(name for case in cases for name in case.inputs)))
+    large: list[str] = []
+    cases = Packed(_small(source, expected, large))
+    notes = (f"{listed('case', large)} {TOO_LARGE}",) if large else ()
+    if notes and not cases:
+        raise CasesError(f"No case can be run: {notes[0]}.", hint="Split each into several.")
+    return Cases(cases, tuple(dict.fromkeys(name for case in cases for name in case.inputs)), notes)
+
+
+def _small(rows: Iterable[Mapping[str, Any] | Case], expected: str, large: list[str]) -> Iterator[Case]:
+    """Yields the case of each row that a prompt can take, and adds the ids of the others to `large`."""
+    for number, row in enumerate(rows, 1):
+        case = _case(row, number, expected)
+        if is_too_large((*case.inputs.values(), case.expected)):
+            large.append(case.id)
+        else:
+            yield case
 
 
 def _case(row: Mapping[str, Any] | Case, number: int, expected: str) -> Case:

@@ -91,3 +91,12 @@ def test_what_a_plan_should_be_warned_of_is_a_warning_or_is_shown(tmp_path: Path
     shown.clear()
     plan(file, cases, models="openai/ok", show=shown.append, doubts=False)
     assert shown == [text for text in texts if "scored" not in text]
+
+
+def test_a_case_of_five_megabytes_is_named_and_the_others_are_planned() -> None:
+    prompt, notes = Prompt("repeat", (Message("user", "Repeat: {{ text }}"),)), list[str]()
+    rows = [{"text": "a"}, {"text": "x" * 5_000_000}, {"text": "c"}]
+    assert [case.id for case in plan(prompt, rows, show=notes.append).cases] == ["1", "3"]
+    assert "case 2 left out: more than 2,000,000 characters, which no prompt takes" in notes
+    with pytest.raises(CasesError, match="No case can be run: case 1 left out"):
+        plan(prompt, rows[1:2], show=notes.append)

@@ -16,6 +16,7 @@ from promptgrid.endpoint import Reply
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError, StoreError
 from promptgrid.export.files import save
+from promptgrid.judging import session
 from promptgrid.library.folder import Library
 from promptgrid.models import learned
 from promptgrid.paths import data_folder
@@ -74,6 +75,7 @@ READ_ONLY: Mapping[str, Callable[[], object]] = {
     "copy of the database": lambda: Database().copy_to(data_folder() / "copy.sqlite3"),
     "runner's log": ensure_runner,
     "runner's stop": ask_to_leave,
+    "judging lock": lambda: session.lock("run").acquire(),
 }
 
 
@@ -89,6 +91,7 @@ def _old(database: Database, no_runner: None, monkeypatch: pytest.MonkeyPatch) -
     store_upload(b"word\nold\n", "old.csv")
     identities.identity(endpoint(1))
     learned.remember("http://127.0.0.1:1/v1", "m", "temperature", 0.5, "no")
+    session.in_progress("other run")  # its folder is there
     database.vacuum()
 
 

@@ -48,9 +48,13 @@ class RawTable:
 
 def listed_rows(numbers: Sequence[int], limit: int = 5) -> str:
     """Returns `row 3`, `rows 3, 4, 9` or, for more than `limit` rows, `rows 3, 4, 9, 12, 13 and 7 more`."""
-    first = ", ".join(f"{number:,}" for number in numbers[:limit])
-    more = f" and {len(numbers) - limit:,} more" if len(numbers) > limit else ""
-    return f"{'row' if len(numbers) == 1 else 'rows'} {first}{more}"
+    return listed("row", [f"{number:,}" for number in numbers], limit)
+
+
+def listed(noun: str, names: Sequence[str], limit: int = 5) -> str:
+    """Returns the names in order after their noun, as in `case a`, or `cases a, b, c, d, e and 7 more`."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return f"{noun if len(names) == 1 else f'{noun}s'} {', '.join(names[:limit])}{more}"
 
 
 def check_depth(value: Any, where: str) -> None:

@@ -29,6 +29,7 @@ from promptgrid.text import value_text
 
 MAX_HEADER = 200  # characters of a column's name
 MAX_ROW = 2_000_000  # characters of a case's texts: no prompt takes more (prompt.bounds.MAX_CHARS)
+TOO_LARGE = f"left out: more than {MAX_ROW:,} characters, which no prompt takes"
 EXPECTED = "expected"
 FORMATS = ("csv", "tsv", "txt", "jsonl", "ndjson", "json", "xlsx", "parquet")
 """The suffixes of tables that can be read."""
@@ -240,15 +241,20 @@ def _small_rows(raw: RawTable, name: str) -> Iterator[tuple[int, TableRow]]:
     large are named in a note. Raises CasesError if no row is left."""
     large = []
     for number, row in enumerate(raw.rows, 1):
-        if sum(len(value_text(cell)) for cell in row.cells if isinstance(cell, (str, list, dict))) > MAX_ROW:
+        if is_too_large(row.cells):
             large.append(row.number)
         else:
             yield number, row
     if large:
-        left_out = f"{listed_rows(large)} left out: more than {MAX_ROW:,} characters, which no prompt takes"
+        left_out = f"{listed_rows(large)} {TOO_LARGE}"
         if len(large) == len(raw.rows):
             raise CasesError(f"{name}: {left_out}.", hint="Split each into several rows.")
         raw.notes.append(left_out)
+
+
+def is_too_large(values: Iterable[Any]) -> bool:
+    """Returns whether the values of a case are together longer than any prompt can be."""
+    return sum(len(value_text(value)) for value in values if isinstance(value, (str, list, dict))) > MAX_ROW
 
 
 def _case(number: int, row: TableRow, columns: Sequence[str], name: str) -> Case:

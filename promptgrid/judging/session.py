@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from filelock import FileLock, Timeout
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from promptgrid import files, loop, paths
 from promptgrid.budget import Cost, Wall, parse_budget
@@ -96,8 +96,20 @@ def forget(run_id: str, kind: str) -> None:
 
 def lock(run_id: str, *, wait_s: float = 0.0) -> FileLock:
     """Returns the file lock that lets only one session at a time work on the run. Acquiring it raises Timeout after
-    `wait_s`."""
-    return FileLock(_folder() / f"{run_id}.lock", timeout=wait_s, thread_local=False)
+    `wait_s`, and StoreError where the file cannot be written."""
+    return _SessionLock(_folder() / f"{run_id}.lock", timeout=wait_s, thread_local=False)
+
+
+class _SessionLock(FileLock):
+    """A file lock that raises StoreError where its file cannot be written."""
+
+    def acquire(self, *arguments: Any, **options: Any) -> AcquireReturnProxy:
+        with paths.writing(Path(self.lock_file)):
+            try:
+                return super().acquire(*arguments, **options)
+            except Timeout as error:  # an OSError too
+                timeout = error
+        raise timeout
 
 
 def in_progress(run_id: str) -> bool:
