@@ -176,11 +176,18 @@ def new_home(url: str, calls: int) -> Iterator[Home]:
 @contextmanager
 def dashboard(**environment: str) -> Iterator[str]:
     """The dashboard in a process of its own: the address that it prints, with its key."""
+    with dashboard_of(None, environment) as url:
+        yield url
+
+
+@contextmanager
+def dashboard_of(checkout: Path | None, environment: dict[str, str]) -> Iterator[str]:
+    """The same, from the code in the folder `checkout` (None: this one)."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     command = [sys.executable, "-m", "promptgrid", "dashboard", "--no-browser", "--port", port]
-    server = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
+    server = subprocess.Popen(command, cwd=checkout, env=os.environ | environment, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
         yield server.stdout.readline().split()[3]

@@ -1,6 +1,6 @@
 """A database with many replies, as a run would have left it: 100,000 of 1,000 characters unless told otherwise.
 
-python -m benchmarks.many_replies FOLDER [REPLIES]      FOLDER becomes a PROMPTGRID_HOME
+python -m benchmarks.many_replies FOLDER [REPLIES]      FOLDER becomes the folder `data` of a PROMPTGRID_HOME
 """
 
 from __future__ import annotations

@@ -85,6 +85,21 @@ def test_a_prompt_is_made_and_saved_by_keyboard_alone(tab: Page, bench: Dashboar
     assert "Say hello." in (bench.home / "data" / "prompts" / "by-keys.prompty").read_text("utf-8")
 
 
+def test_a_link_pressed_while_a_text_is_typed_opens_its_page_and_the_text_is_kept(tab: Page, bench: Dashboard) -> None:
+    tab.goto(f"{bench.url}/Compose?prompt=sentiment")
+    field = tab.get_by_role("textbox", name="user").last
+    field.press("Control+End")
+    tab.keyboard.type(" zebra")
+    expect(tab.locator(".messages")).to_contain_text("zebra")
+    tab.get_by_role("link", name="Tokens", exact=True).click()
+    expect(tab).to_have_title("Tokens · Promptgrid")
+    expect(tab.locator(".piece").first).to_be_visible()
+    acting.settled(tab)
+    expect(tab).to_have_title("Tokens · Promptgrid")
+    tab.get_by_role("link", name="Compose", exact=True).click()
+    expect(field).to_have_value(re.compile("zebra$"))
+
+
 def test_the_palette_goes_to_pages_prompts_and_runs_and_the_keys_are_listed(
     tab: Page, bench: Dashboard, run_ids: list[str]
 ) -> None:

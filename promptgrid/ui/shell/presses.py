@@ -5,6 +5,9 @@ draws the page. The next press starts another run and stops this one, which lose
 ended. `keep_every_press` changes that: callbacks run to their end, and a run that has not begun hands its presses over
 to the run that replaces it. Turning `fastReruns` off is no way out: the browser then mixes up the two drawings.
 
+A text that was typed just before a press on the link to another page is reported by a request that comes after that
+press. It is a request of the page that is left, and must not bring that page back.
+
 An error of a callback that the user can correct, such as a full disk, is shown above the page, which is drawn with all
 its buttons.
 """
@@ -71,7 +74,13 @@ def _begin(requests: ScriptRequests) -> None:
 
 def _with_earlier_presses(session: AppSession, client_state: ClientState | None) -> None:
     """Replaces the method that requests a run of the script. If the new script run stops one that has not begun, it
-    gets the presses of both."""
+    gets the presses of both. A request of a page that was left becomes one of the page that was opened."""
+    if client_state is not None and _is_of_left_page(session, client_state):
+        if client_state.is_auto_rerun:
+            return
+        opening: ClientState = vars(session)["opening"]
+        client_state.page_script_hash, client_state.query_string = opening.page_script_hash, opening.query_string
+        client_state.fragment_id = ""
     runner = session._scriptrunner
     replaces = client_state is not None and not client_state.fragment_id and config.get_option("runner.fastReruns")
     if runner is not None and client_state is not None and replaces:
@@ -79,6 +88,20 @@ def _with_earlier_presses(session: AppSession, client_state: ClientState | None)
         if states is not None:
             client_state.widget_states.CopyFrom(states)
     _request_rerun(session, client_state)
+
+
+def _is_of_left_page(session: AppSession, request: ClientState) -> bool:
+    """Returns whether the browser sent the request before it knew that another page was opened. Notes the requests that
+    open a page: they name another page than the one on the screen, and have no values of widgets."""
+    notes, page = vars(session), request.page_script_hash
+    on_screen = session._pages_manager.current_page_script_hash
+    if page != on_screen and not request.fragment_id and not request.widget_states.widgets:
+        notes["opening"], notes["left"] = request, {*notes.get("left", ()), on_screen}
+        return False
+    if notes.get("opening") and page in notes["left"] and page != notes["opening"].page_script_hash:
+        return True
+    notes["opening"], notes["left"] = None, set()
+    return False
 
 
 def _stopped(requests: ScriptRequests) -> WidgetStates | None:

@@ -69,9 +69,13 @@ def presses_after(monkeypatch: pytest.MonkeyPatch, requests: ScriptRequests, *bu
     """The presses that the next run gets when these follow."""
     monkeypatch.setattr(presses, "_request_rerun", lambda session, client_state: None)
     client_state = pressed(*buttons)
-    session = SimpleNamespace(_scriptrunner=SimpleNamespace(_requests=requests))
+    session = SimpleNamespace(_scriptrunner=SimpleNamespace(_requests=requests), _pages_manager=pages_at(""))
     AppSession.request_rerun(cast("Any", session), client_state)
     return {widget.id for widget in client_state.widget_states.widgets if widget.trigger_value}
+
+
+def pages_at(page: str) -> SimpleNamespace:
+    return SimpleNamespace(current_page_script_hash=page)
 
 
 def test_callbacks_end_before_the_next_press_ends_the_run(
@@ -117,3 +121,34 @@ def test_presses_are_handed_over_only_by_a_run_that_is_replaced(
     monkeypatch.setattr(config, "get_option", lambda name: name != "runner.fastReruns")
     assert presses_after(monkeypatch, requests, "two") == {"two"}
     assert requests.on_scriptrunner_ready().type is ScriptRequestType.RERUN
+
+
+def test_a_late_request_of_the_page_that_is_left_does_not_bring_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    presses.keep_every_press()
+    requested: list[tuple[str, str, int]] = []
+
+    def note(session: object, state: ClientState) -> None:
+        requested.append((state.page_script_hash, state.query_string, len(state.widget_states.widgets)))
+
+    monkeypatch.setattr(presses, "_request_rerun", note)
+    session = SimpleNamespace(_scriptrunner=None, _pages_manager=pages_at("compose"))
+
+    def request(page: str, *buttons: str, **fields: Any) -> None:
+        state = pressed(*buttons)
+        state.MergeFrom(ClientState(page_script_hash=page, **fields))
+        AppSession.request_rerun(cast("Any", session), state)
+
+    request("compare", query_string="run=1")  # a press on the link
+    request("compose", "text", query_string="prompt=a")  # the text that was typed before
+    request("compose", "text", is_auto_rerun=True)  # the page that is left updates itself
+    session._pages_manager = pages_at("compare")
+    request("compose", "text", fragment_id="preview")
+    request("compare", "cell", query_string="run=1")
+    request("compose", "text", query_string="prompt=a")  # Python opened this page since
+    assert requested == [
+        ("compare", "run=1", 0),
+        ("compare", "run=1", 1),
+        ("compare", "run=1", 1),
+        ("compare", "run=1", 1),
+        ("compose", "prompt=a", 1),
+    ]
