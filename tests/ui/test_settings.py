@@ -65,7 +65,7 @@ def test_an_endpoint_is_added_changed_and_removed_with_undo(
     file.parent.mkdir(parents=True)
     file.write_text("# Ours.\n", "utf-8")
     page = fill(settings.run(), name="lab", base_url=hostile.url, key_env="LAB_KEY")
-    assert "no key yet: LAB_KEY is not set" in shown(page)
+    assert "There is no key for lab: LAB_KEY is not set." in shown(page)
     assert "LAB_KEY=…" in shown(page)
     page = fill(page, "lab", key_env="", models="one, two")
     assert "**lab** Ready." in shown(page)

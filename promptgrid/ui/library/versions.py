@@ -84,13 +84,13 @@ def _note_key(name: str, version: StoredVersion) -> str:
 
 
 def _difference(name: str, first: StoredVersion, second: StoredVersion) -> None:
+    if first.version == second.version:
+        st.caption("Saving and running store a version. Two different ones are compared here word by word.")
+        return
     try:
         texts = [dumps(_prompt(name, version.version)) for version in (first, second)]
     except PromptgridError as error:
         show_error(error)
-        return
-    if first.version == second.version:
-        st.code(texts[0], language=None, wrap_lines=True, height=DIFF_HEIGHT)
         return
     query = {"prompts": ",".join(_ref(name, version) for version in (first, second))}
     st.page_link(links.RUN, label="Run the two against each other", query_params=query)

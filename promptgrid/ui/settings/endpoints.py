@@ -70,9 +70,7 @@ def endpoints() -> None:
 def _address(settings: EndpointSettings) -> str:
     """Returns the endpoint's base URL and the name of the environment variable with its key, as text. Never returns the
     key."""
-    key = "no key needed"
-    if settings.key_env:
-        key = f"key in {settings.key_env}" if settings.api_key else f"no key yet: {settings.key_env} is not set"
+    key = f"key in {settings.key_env}" if settings.key_env else "no key needed"
     return f"{copied(settings.base_url)} · {plain(key)}"
 
 
