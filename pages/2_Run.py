@@ -36,13 +36,10 @@ def set_up() -> None:
             axis_field(spec, values)
     with right:
         form.models_field()
-        first, samples, max_tokens = st.columns([3, 1, 1])
-        with first:
-            axis_field(AXIS_SPECS[0], values)
-        with samples:
+        axis_field(AXIS_SPECS[0], values)
+        with st.container(horizontal=True):  # columns would stand below each other on a phone
             number_field("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
-        own = form.own_value(prompts, "max_tokens")
-        with max_tokens:
+            own = form.own_value(prompts, "max_tokens")
             parameter_field("max_tokens", key="run_max_tokens", value=None, placeholder=own, step=16)
     left, right = st.columns([1, 1], gap="medium")
     with left:

@@ -81,16 +81,16 @@ class Plan:
         self._check_own_checks()
 
     def _check_numbers(self) -> None:
-        ranges: tuple[tuple[str, float, float], ...] = (
-            ("samples", 1, MAX_SAMPLES),
-            ("examples_k", 0, MAX_EXAMPLES),
-            ("concurrency", 1, MAX_CONCURRENCY),
-            ("retries", 0, MAX_RETRIES),
+        ranges: tuple[tuple[str, str, float, float], ...] = (
+            ("Samples", "samples", 1, MAX_SAMPLES),
+            ("Examples shown", "examples_k", 0, MAX_EXAMPLES),
+            ("Concurrency", "concurrency", 1, MAX_CONCURRENCY),
+            ("Retries", "retries", 0, MAX_RETRIES),
         )
-        for name, low, high in ranges:
+        for label, name, low, high in ranges:
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
-                raise PlanError(f"{name} {value:,} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
+                raise PlanError(f"{label} {value:,} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
         self.parameters.check()
         for spec in SPECS:
             own = getattr(self.parameters, spec.name)

@@ -323,7 +323,7 @@ def test_more_samples_than_a_plan_may_have_are_not_added_to_a_run(run_page: AppT
     page.run()
     samples = page.number_input(key=f"extend_samples_{run_id}")
     samples.set_value(MAX_SAMPLES + 1).run()
-    assert f"samples {MAX_SAMPLES + 1:,} is out of range.  \nIt goes from 1 to 1,000." in shown(page)
+    assert f"Samples {MAX_SAMPLES + 1:,} is out of range.  \nIt goes from 1 to 1,000." in shown(page)
     assert page.button(key="run_extend_go").disabled
     samples.set_value(0).run()
     assert "The run has 1 sample of each cell, and 0 is fewer." in shown(page)
