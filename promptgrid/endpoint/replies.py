@@ -22,6 +22,9 @@ BROKEN_OFF = frozenset({"error", "abort", "aborted", "insufficient_system_resour
 TOOL_CALL = frozenset({"tool_calls", "function_call"})
 
 
+_decoder = json.JSONDecoder(parse_constant=lambda _: None)  # made once, since that takes as long as a short answer
+
+
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """One choice of a response, as read. `answer` is None if the endpoint sent no text; `chat` is False for a legacy
@@ -44,7 +47,7 @@ def bad_reply(message: str, raw: str, *, hint: str = "") -> EndpointError:
 def parsed_json(text: str) -> Any:
     """Parses the JSON of a response's body; NaN and Infinity become None. Raises EndpointError(bad_reply)."""
     try:
-        return json.loads(text, parse_constant=lambda _: None)
+        return _decoder.decode(text)
     except (ValueError, RecursionError) as error:
         page = text.lstrip()[:1] == "<"
         what = "The endpoint answered with a web page instead of JSON." if page else ""

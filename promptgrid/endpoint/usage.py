@@ -31,25 +31,22 @@ def read_usage(data: Mapping[str, Any]) -> Usage:
     `completion` always includes the reasoning tokens: they are added if the endpoint counts them separately.
     """
     usage = _object(data.get("usage"))
-    prompt, completion = (
-        _either(usage, "prompt_tokens", "input_tokens"),
-        _either(usage, "completion_tokens", "output_tokens"),
-    )
-    details = _object(usage.get("prompt_tokens_details"))
-    cached = count(details.get("cached_tokens"))
-    counts = Usage(
-        prompt=count(prompt) or None,  # 0 is implausible: every prompt has a token
-        completion=count(completion),
-        reasoning=count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
+    prompt = _either(usage, "prompt_tokens", "input_tokens")
+    completion = _either(usage, "completion_tokens", "output_tokens")
+    cached = count(_object(usage.get("prompt_tokens_details")).get("cached_tokens"))
+    reasoning = count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens"))
+    prompt_count = count(prompt) or None  # 0 is implausible: every prompt has a token
+    whole = _whole_completion(prompt_count, count(completion), reasoning, count(usage.get("total_tokens")))
+    reported = (("prompt", prompt, prompt_count), ("completion", completion, whole))
+    wrong = [one_line(f"{value!r} {name} tokens", _QUOTE) for name, value, counted in reported
+             if value is not None and counted is None]  # fmt: skip
+    return Usage(
+        prompt=prompt_count,
+        completion=whole,
+        reasoning=reasoning,
         cached=cached if cached is not None else count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek's name
+        problem=", ".join(wrong),
     )
-    counts = replace(counts, completion=_whole_completion(counts, count(usage.get("total_tokens"))))
-    wrong = [name for name, value in (("prompt", prompt), ("completion", completion))
-             if value is not None and getattr(counts, name) is None]  # fmt: skip
-    if not wrong:
-        return counts
-    reported = {"prompt": prompt, "completion": completion}
-    return replace(counts, problem=", ".join(one_line(f"{reported[name]!r} {name} tokens", _QUOTE) for name in wrong))
 
 
 def without_nothing(usage: Usage) -> Usage:
@@ -76,15 +73,17 @@ def count(value: Any) -> int | None:
     return value if type(value) is int and 0 <= value <= MOST else None
 
 
-def _whole_completion(usage: Usage, total: int | None) -> int | None:
+def _whole_completion(
+    prompt: int | None, completion: int | None, reasoning: int | None, total: int | None
+) -> int | None:
     """Returns the number of completion tokens with reasoning included. Some endpoints count reasoning separately: then
     `total` is larger than prompt plus completion, or there are more reasoning than completion tokens; here they are
     added."""
-    if usage.prompt is not None and total is not None and total > usage.prompt + (usage.completion or 0):
-        return total - usage.prompt
-    if usage.completion is not None and (usage.reasoning or 0) > usage.completion:
-        return usage.completion + (usage.reasoning or 0)
-    return usage.completion
+    if prompt is not None and total is not None and total > prompt + (completion or 0):
+        return total - prompt
+    if completion is not None and (reasoning or 0) > completion:
+        return completion + (reasoning or 0)
+    return completion
 
 
 def _either(usage: Mapping[str, Any], name: str, other: str) -> Any:

@@ -219,14 +219,25 @@ def progress(
 
     Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
     """
+    technique, task = _task(prompt, values, text, k, examples_as, score)
+    return Progress(technique.steps(task), technique.most_calls(task.options))
+
+
+def _task(
+    prompt: Prompt,
+    values: Mapping[str, Any],
+    text: str,
+    k: int | None,
+    examples_as: ExamplesAs,
+    score: ScoreText = unscored,
+) -> tuple[Technique, Task]:
     technique, options = parse_technique(text)
     if reason := unavailable(prompt, text):
         raise PlanError(f'"{prompt.name}" cannot use {text}: {reason}.')
     messages, values = expanded(prompt.messages, values, prompt.inputs)
     if messages != prompt.messages:
         prompt = replace(prompt, messages=messages)
-    task = Task(prompt, values, select_examples(prompt, text, k), examples_as, options, score)
-    return Progress(technique.steps(task), technique.most_calls(options))
+    return technique, Task(prompt, values, select_examples(prompt, text, k), examples_as, options, score)
 
 
 def build_turns(
@@ -239,7 +250,10 @@ def build_turns(
 ) -> list[Turn]:
     """Returns the turns of the technique's first call for these values; the arguments and errors are those of
     `progress`."""
-    return list(progress(prompt, values, text, k=k, examples_as=examples_as).calls[0].ask.turns)
+    technique, task = _task(prompt, values, text, k, examples_as)
+    if isinstance(technique.steps, one_call):  # the usual case, kept fast because every case of a plan runs it
+        return list(technique.steps.turns(task))
+    return list(Progress(technique.steps(task), technique.most_calls(task.options)).calls[0].ask.turns)
 
 
 def answer_marker(prompt: Prompt, text: str) -> str:

@@ -178,13 +178,14 @@ class Technique:
     votes: bool = False
 
 
-def one_call(turns: Callable[[Task], Sequence[Turn]]) -> Callable[[Task], Steps]:
-    """Returns the steps of a technique that makes a single call with these turns."""
+class one_call:
+    """The steps of a technique that makes a single call with these `turns` of a task."""
 
-    def steps(task: Task) -> Steps:
-        return Done((yield from one("answer", turns(task))))
+    def __init__(self, turns: Callable[[Task], Sequence[Turn]]) -> None:
+        self.turns = turns
 
-    return steps
+    def __call__(self, task: Task) -> Steps:
+        return Done((yield from one("answer", self.turns(task))))
 
 
 def one(step: str, turns: Sequence[Turn], **changes: Any) -> Generator[Sequence[Ask], Sequence[StepReply], StepReply]:
