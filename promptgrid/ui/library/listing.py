@@ -115,5 +115,6 @@ def details(entry: LibraryEntry) -> None:
     available = ", ".join(technique for technique, reason in reasons.items() if not reason)
     others = [f"{technique}: {reason}" for technique, reason in reasons.items() if reason]
     st.caption(plain(" · ".join([f"Techniques: {available}", *others])))
+    st.page_link(links.HISTORY, label="Scores over time", query_params={"prompt": entry.name})
     if entry.prompt.notes:
         file_notes(entry.prompt)

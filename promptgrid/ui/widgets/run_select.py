@@ -63,7 +63,8 @@ def run_label(run: RunInfo) -> str:
     """Returns the run's name, time, size, status and id in one line. It is not escaped, because a selectbox shows its
     options literally."""
     state = "deleted" if run.deleted else STATUS_WORDS[run.status]
-    return f"{run.name} · {moment(run.created)} · {many(run.total, 'cell')} · {state} · {run.id}"
+    star = "★ " if run.favourite else ""
+    return f"{star}{run.name} · {moment(run.created)} · {many(run.total, 'cell')} · {state} · {run.id}"
 
 
 def time_and_id(run: RunInfo) -> str:
