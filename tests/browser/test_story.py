@@ -55,7 +55,7 @@ def test_compose_run_compare_download(app: Dashboard, page: Page, server: Hostil
     page.locator(".st-key-compose_run button").click()
     choose(page, "run_models", "openai/ok")
     choose(page, "run_temperatures", "0", "0.7", "1.2")
-    expect(page.get_by_text("108 calls")).to_be_visible()
+    expect(page.get_by_role("button", name="Start · 108 calls")).to_be_enabled()
     page.locator(".st-key-start button").click()
     expect(page.get_by_text(re.compile("108 of 108")).first).to_be_visible()
     run = run_of(page)
