@@ -6,12 +6,14 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, count, islice
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 from promptgrid.cases.own_checks import checks_text
 from promptgrid.cases.table import Case
+from promptgrid.compact import NumberMap, Packed
 from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
 from promptgrid.grid.planned_points import PlannedPoint
@@ -24,6 +26,7 @@ from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
 
 _INSERT_ROWS = 2000
+_64_BITS = 2**64 - 1
 _INSERT_CASE, _INSERT_CELL = cases.insert(), cells.insert()
 _NAMES = list(cells.c.keys())
 _PLANNED = _NAMES[: _NAMES.index("status")]  # the columns that planning fills; the later ones come with the reply
@@ -152,12 +155,12 @@ def extend_run(
     """
     with database.read() as connection:
         names = [cells.c[name] for name in CellName._fields]
-        known = {CellName(*row) for row in connection.execute(sa.select(*names).where(cells.c.run_id == run_id))}
-    new = [
-        row
-        for row in _cell_rows(run_id, plan, planned)
-        if CellName(*map(row.__getitem__, CellName._fields)) not in known
-    ]
+        known = NumberMap()
+        for name in connection.execute(sa.select(*names).where(cells.c.run_id == run_id)):
+            known.add(hash(tuple(name)) & _64_BITS)
+    name_of = itemgetter(*CellName._fields)
+    rows = _cell_rows(run_id, plan, planned)
+    new = Packed(row for row in rows if known.get(hash(name_of(row)) & _64_BITS) is None)
     if new:
         with database.write() as connection:
             columns = {"plan": plan_json(plan), "decided": decided_json(decided), "total": runs.c.total + len(new)}
@@ -168,7 +171,9 @@ def extend_run(
                 _insert_cases(connection, run_id, islice(enumerate(plan.cases), stored, None))
             record_opening(connection, run_id, plan)
             numbered = zip(count(_next_position(connection, run_id)), new, strict=False)
-            write_many(connection, _INSERT_CELL, [{**row, "position": position} for position, row in numbered])
+            placed = ({**row, "position": position} for position, row in numbered)
+            while lot := list(islice(placed, _INSERT_ROWS)):
+                write_many(connection, _INSERT_CELL, lot)
     return len(new)
 
 
