@@ -119,7 +119,8 @@ def _start() -> None:
 
 
 def _outcome() -> None:
-    if error := st.session_state.get("compose_try_error"):
+    error = st.session_state.get("compose_try_error")
+    if error is not None and _still(error):
         show_error(error)
     attempt: Try | None = st.session_state.get("compose_attempt")
     running = attempt is not None and attempt.running
@@ -127,6 +128,15 @@ def _outcome() -> None:
         _draw(attempt, running)
     if not running and st.session_state.pop("compose_streaming", False):
         st.rerun()  # ends the polling and shows the button again
+
+
+def _still(error: PromptgridError) -> bool:
+    """Returns whether a press of Try once would raise the error again: one whose cause is gone is not shown."""
+    try:
+        single.try_point(plan_now(selected_model(), st.session_state.get("compose_try_temperature")))
+    except PromptgridError as now:
+        return str(now) == str(error)
+    return False
 
 
 def _draw(attempt: Try, running: bool) -> None:

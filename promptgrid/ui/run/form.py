@@ -218,12 +218,18 @@ def models_field() -> list[str]:
         wrap=True,
         help="Type another model as ENDPOINT/MODEL. Settings shows the endpoints and how to add one.",
     )
-    for ref in refs:
-        try:
-            connections.split_model(ref)
-        except PromptgridError as error:
-            st.caption(f":orange[{plain(error)}]")
+    for problem in filter(None, map(model_problem, refs)):
+        st.caption(f":orange[{plain(problem)}]")
     return refs
+
+
+def model_problem(ref: str) -> str:
+    """Returns why no endpoint serves the model ENDPOINT/MODEL; "" if one may."""
+    try:
+        connections.split_model(ref)
+    except PromptgridError as error:
+        return str(error)
+    return ""
 
 
 def own_value(prompts: Sequence[Prompt], parameter: str) -> str:

@@ -19,6 +19,7 @@ from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import client, phrases
 from promptgrid.ui import server
 from promptgrid.ui.run.braces import braces_notes
+from promptgrid.ui.run.form import model_problem
 from promptgrid.ui.run.plan import preflights
 from promptgrid.ui.widgets.feedback import calls_label, note_with_button, show_error
 from promptgrid.ui.widgets.plain import plain
@@ -43,11 +44,17 @@ def preflight_panel(plan: Plan, key: str) -> str | None:
             return None
         except PromptgridError as error:
             preflights().forget(key)
-            if not isinstance(error, BuiltinError) or builtin.status().ready:  # else the notice above shows it
+            if not _is_shown_above(error, plan):
                 show_error(error)
             st.button("Start", type="primary", disabled=True, key="start", width=START_WIDTH)
             return None
         return _summary(plan, preflight)
+
+
+def _is_shown_above(error: PromptgridError, plan: Plan) -> bool:
+    """Returns whether the page shows the error already: in the notice on the built-in model, or at the models."""
+    at_notice = isinstance(error, BuiltinError) and not builtin.status().ready
+    return at_notice or str(error) in map(model_problem, plan.models)
 
 
 def _most_cells(plan: Plan) -> int:

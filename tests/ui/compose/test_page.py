@@ -107,6 +107,7 @@ def test_a_number_out_of_range_is_neither_sent_nor_saved(library: Library, hosti
     press(page, "compose_try")
     assert "Temperature 7 is out of range.  \nIt goes from 0 to 2." in shown(page)
     page.number_input(key="compose_try_temperature").set_value(None)
+    assert "out of range" not in shown(ran(page))  # an error goes with its cause
     page.number_input(key="compose_top_p").set_value(1.5)
     before = library.path("sentiment").read_bytes()
     press(ran(page), "compose_save")

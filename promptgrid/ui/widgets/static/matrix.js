@@ -84,8 +84,8 @@ function build(sheet, data, shape) {
     sheet.sides.push(line.appendChild(head("row")));
     return data.columns.map((column, x) => line.appendChild(gridcell([row.id, column.id], y, x)));
   });
+  if (!data.rows.length) body.append(emptyRow(data)); // in the table, where it can stay in view
   sheet.root.replaceChildren(table);
-  if (!data.rows.length) sheet.root.append(element("p", "empty", data.words.empty));
   const kept = sheet.at && cellOf(sheet, sheet.at.pair);
   sheet.shape = shape;
   applyWidths(sheet);
@@ -93,6 +93,14 @@ function build(sheet, data, shape) {
   if (!kept) sheet.given = ""; // a row that comes back brings its selection with it
   mark(sheet, kept || null);
   if (focused) (sheet.at || sheet.cells[0]?.[0])?.focus({ preventScroll: true });
+}
+
+function emptyRow(data) {
+  const line = element("tr");
+  const cell = line.appendChild(element("td"));
+  cell.colSpan = data.columns.length + 1;
+  cell.append(element("p", "empty", data.words.empty));
+  return line;
 }
 
 function head(scope) {
