@@ -15,6 +15,7 @@ from promptgrid.errors import CasesError
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts as doubts_of
+from promptgrid.library.chains import with_texts
 from promptgrid.library.folder import library_folder
 from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt
@@ -67,7 +68,8 @@ def plan(
     Raises PlanError, CasesError, LibraryError, PromptError.
     """
     settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
-    loaded = tuple(p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
+    named = (p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
+    loaded = tuple(with_texts(prompt, load) for prompt in named)
     table = _table(cases, loaded, expected, encoding)
     part_cases, notes = cases_of_part(Database(), table.cases, loaded, part=part, group=group)
     new = Plan.of(

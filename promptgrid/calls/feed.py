@@ -6,7 +6,7 @@ The grid is unrolled again, a few hundred cells at a time, so that memory does n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -15,6 +15,7 @@ from promptgrid.calls.batch import Batch, to_batches
 from promptgrid.calls.score_reply import read_and_score
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point
+from promptgrid.prompt import EMPTY
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import CellName, CellOutcome
 from promptgrid.store.stored_replies import StoredReply, stored_replies
@@ -57,6 +58,7 @@ class Feed:
                   once that reply is committed, another feed must look these cells up
     in_flight     (key of the call, sample number) of all that the runs of this process are sending
     claimed       those of them that this feed has added and not released
+    endpoints     the endpoints of the run, by name: steps of chains may ask others than `endpoint`
     """
 
     database: Database
@@ -66,13 +68,14 @@ class Feed:
     refs: Sequence[str]
     decided: Decided
     in_flight: set[SampleName]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=lambda: EMPTY)
     duplicates: int = 0
     matched: int = 0
     claimed: set[SampleName] = field(default_factory=set)
 
     def chunks(self) -> Iterator[list[PendingCells]]:
         """Yields the run's pending cells with their points, a few hundred at a time; each step reads the database."""
-        points = grid.points(self.plan, {self.endpoint.name: self.endpoint}, self.decided, self.refs)
+        points = grid.points(self.plan, {**self.endpoints, self.endpoint.name: self.endpoint}, self.decided, self.refs)
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
             by_point: dict[CellName, list[tuple[int, int]]] = defaultdict(list)
@@ -113,7 +116,7 @@ class Feed:
         reused: list[CellOutcome] = []
         batches: list[Payload] = []
         for point, cells in claimed:
-            if most_calls(point.technique) > 1:
+            if most_calls(point.prompt, point.technique) > 1:
                 batches += [SteppedCell(self.plan, point, sample, position) for sample, position in cells]
                 continue
             replies = {sample: stored.get((point.key, sample)) for sample, _ in cells}

@@ -22,7 +22,7 @@ from promptgrid.calls.score_reply import blind_score, read_and_score
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.grid import Point
-from promptgrid.grid.step_points import step_point
+from promptgrid.grid.points import step_point
 from promptgrid.store import Database
 from promptgrid.store.commits import CellOutcome, CellResult
 from promptgrid.store.database import Row
@@ -129,7 +129,7 @@ class CellSteps:
         return [reply for reply in replies if isinstance(reply, StepReply)]
 
     async def _reply(self, call: StepCall) -> StepReply:
-        point = step_point(self.cell.point, call, self.endpoints.__getitem__)
+        point = step_point(self.cell.point, call, self.endpoints)
         known = self._stored.get(call.number)
         if known is not None and known.key == point.key:
             return StepReply(call, known.text, known.finish_reason, known.reasoning)

@@ -23,7 +23,7 @@ from promptgrid.stats.intervals import Floats
 from promptgrid.stats.ratio import ratio_interval
 from promptgrid.store import Database
 from promptgrid.store.attempts import lost_by_cell
-from promptgrid.techniques import most_calls, votes
+from promptgrid.techniques import technique_calls, votes
 
 CostUnit = Literal["usd", "tokens"]
 
@@ -215,7 +215,7 @@ def _fair(table: Layout, spending: _Spending, sums: _CaseSums) -> FairComparison
     if not len(sums.cells):
         return None
     variant = facts.variants[int(facts.variant[sums.cells[0]])]
-    if most_calls(variant.technique) < 2:
+    if technique_calls(variant.technique) < 2:
         return None
     rivals = [at for at, one in enumerate(facts.variants) if _differs_in_technique(one, variant)]
     if not rivals:

@@ -10,8 +10,9 @@ from promptgrid.cases.table import Case, answer_columns
 from promptgrid.grading import CheckSpec
 from promptgrid.grading.rule_problems import check_problem, expected_problem, needs_expected, rule_problems
 from promptgrid.grid.plan import Plan
-from promptgrid.prompt import Prompt, variables
+from promptgrid.prompt import Prompt
 from promptgrid.prompt.braces import braces_sentence, single_braces
+from promptgrid.prompt.chained import needed_variables
 from promptgrid.prompt.parameters import SPECS
 from promptgrid.techniques import votes
 from promptgrid.text import one_line
@@ -58,7 +59,7 @@ def _is_unscored(plan: Plan, prompt: Prompt) -> bool:
 
 def _offered(prompt: Prompt, columns: list[str]) -> list[str]:
     """Returns the columns named like expected answers that the prompt does not use."""
-    used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
+    used = {variable.name for variable in needed_variables(prompt)}
     return [name for name in answer_columns(columns) if name not in used]
 
 
@@ -132,7 +133,7 @@ def votes_doubts(plan: Plan) -> list[str]:
 def _unused_columns(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:
     """Yields a sentence if the prompt uses none of the `columns` of the cases, so that every case is sent the same
     text."""
-    used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
+    used = {variable.name for variable in needed_variables(prompt)}
     if len(plan.cases) > 1 and columns and used.isdisjoint(columns):
         listed = ", ".join(columns[:_LISTED])
         yield f'"{prompt.name}" uses no column of the cases ({listed}): each is sent the same text.'

@@ -73,7 +73,7 @@ def estimate_point(
     notes = (note,) if note else ()
     if not planned.fits:
         return Estimate(too_long=samples, notes=notes)
-    if most_calls(planned.point.technique) > 1:
+    if most_calls(planned.point.prompt, planned.point.technique) > 1:
         return _estimate_steps(planned, facts, samples, notes)
     if repeated:
         return Estimate(shared=samples, notes=notes)
@@ -101,7 +101,7 @@ def estimate_point(
 def _estimate_steps(planned: PlannedPoint, facts: ModelFacts, samples: int, notes: tuple[str, ...]) -> Estimate:
     """Returns the estimate of a technique that makes several calls. The lowest cost is that of the first prompt alone;
     the highest has every call that the technique may make, each with all earlier replies at their greatest length."""
-    most, tokens = most_calls(planned.point.technique), planned.count.tokens
+    most, tokens = most_calls(planned.point.prompt, planned.point.technique), planned.count.tokens
     room = planned.point.request.parameters.max_tokens or facts.max_output
     whole = None
     if room is not None:

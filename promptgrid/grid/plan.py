@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -13,10 +14,11 @@ from promptgrid import techniques
 from promptgrid.budget import parse_budget
 from promptgrid.cases.case_list import CaseList, case_list
 from promptgrid.cases.table import Case
-from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.connections import DEFAULT_MODEL, split_model
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
-from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from, variables
+from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from
+from promptgrid.prompt.chained import needed_variables, step_models
 from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
 from promptgrid.suggestions import closest, listed
 from promptgrid.techniques import ExamplesAs
@@ -173,12 +175,22 @@ class Plan:
         """The checks of all prompts of the plan; a check that several prompts have stands once."""
         return tuple({str(check): check for prompt in self.prompts for check in self.checks_for(prompt)}.values())
 
+    @cached_property
+    def step_models(self) -> tuple[str, ...]:
+        """The models, ENDPOINT/MODEL, that steps of the prompts' chains ask instead of the plan's; each once."""
+        return tuple(dict.fromkeys(ref for prompt in self.prompts for ref in step_models(prompt)))
+
+    @property
+    def endpoint_names(self) -> tuple[str, ...]:
+        """The names of the endpoints of all models that the plan asks, each once."""
+        return tuple(dict.fromkeys(split_model(ref)[0] for ref in (*self.models, *self.step_models)))
+
     def check_variables(self) -> None:
         """Raises MissingVariables with all required variables of the prompts for which some case has no value."""
         missing: dict[str, list[str]] = {}
         columns = self._case_list.columns
         for prompt in self.prompts:
-            needed = [v for v in variables(prompt.messages, prompt.inputs) if v.required]
+            needed = [v for v in needed_variables(prompt) if v.required]
             for variable in needed:
                 if columns.get(variable.name, 0) < len(self.cases):
                     missing.setdefault(variable.name, []).extend(variable.places)

@@ -31,8 +31,7 @@ class PlannedPoint:
 def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
     """Returns the endpoints of the plan's models by endpoint name. Raises PlanError for an endpoint that is not
     configured."""
-    names = dict.fromkeys(connections.split_model(ref)[0] for ref in plan.models)
-    return {name: connections.connect(name) for name in names}
+    return {name: connections.connect(name) for name in plan.endpoint_names}
 
 
 def plan_points(
@@ -41,7 +40,7 @@ def plan_points(
     """Yields every point of the plan with its token count and its model's context limit. `decided` has the parameters
     to send, from `decide`. `usage` is called with each model (ENDPOINT/MODEL) and returns the token counts that its
     latest replies reported, by which inexact counts are corrected."""
-    for ref in plan.models:
+    for ref in (*plan.models, *plan.step_models):
         connections.check_model(ref)
     limits = {ref: context_limit(ref) for ref in plan.models}
     counters = {ref: corrected_counter(ref, usage(ref)) for ref in plan.models}

@@ -18,10 +18,11 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError
-from promptgrid.grid.plan import Plan
+from promptgrid.grid.plan import MAX_SAMPLES, Plan
 from promptgrid.models.parameters import Sent
-from promptgrid.prompt import Message, Parameters, Prompt
+from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
+from promptgrid.techniques import StepCall
 
 _sorted_json = json.JSONEncoder(sort_keys=True).encode
 
@@ -167,13 +168,18 @@ def points(
             variants = decided[ref, prompt.name, prompt.version]
             unseeded = [replace(variant.sent.parameters, seed=None) for variant in variants]
             for position, case in enumerate(plan.cases):
-                messages = _messages(plan, prompt, technique, case)
+                call = _first_call(plan, prompt, technique, case)
+                messages = tuple(turn.message for turn in call.ask.turns)
                 for variant, parameters in zip(variants, unseeded, strict=True):
                     sent = variant.sent.parameters
                     plain = Request(model, messages, prompt.api, parameters, variant.token_parameter)
                     request = plain if sent.seed is None else replace(plain, parameters=sent)
                     key = request_key(endpoint.wire(plain), sent.seed, identity)
-                    yield Point(prompt, technique, k, case, position, name, model, variant, request, key)
+                    point = Point(prompt, technique, k, case, position, name, model, variant, request, key)
+                    if call.ask.changes or call.ask.model:  # the cell keeps its own model
+                        first = step_point(point, call, endpoints)
+                        point = replace(point, request=first.request, key=first.key)
+                    yield point
 
 
 def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
@@ -183,15 +189,38 @@ def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
                 yield prompt, technique
 
 
-def _messages(plan: Plan, prompt: Prompt, technique: str, case: Case) -> tuple[Message, ...]:
+def step_point(point: Point, call: StepCall, endpoints: Mapping[str, Endpoint]) -> Point:
+    """Returns the point whose request sends a call of a technique in several steps: that of the cell (`point`) with
+    other messages, changed parameters, perhaps another model. `endpoints` are by name.
+
+    Changed parameters are sent as the model takes them, by the facts at this moment.
+    """
+    ask, parameters, variant = call.ask, point.variant.sent.parameters, point.variant
+    name, model, token_parameter = point.endpoint, point.model, variant.token_parameter
+    if ask.model:
+        name, model = split_model(ask.model)
+    if ask.changes or ask.model:
+        facts = model_facts(f"{name}/{model}")
+        parameters = models.parameters.sent(facts, replace(variant.parameters, **ask.changes)).parameters
+        token_parameter = facts.token_parameter
+    if call.branch and parameters.seed is not None:  # beyond the seeds of the other samples
+        parameters = replace(parameters, seed=parameters.seed + call.branch * MAX_SAMPLES)
+    messages = tuple(turn.message for turn in ask.turns)
+    request = Request(model, messages, point.prompt.api, parameters, token_parameter)
+    endpoint = endpoints[name]
+    wire = endpoint.wire(replace(request, parameters=replace(parameters, seed=None)))
+    key = request_key(wire, parameters.seed, endpoint.identity, call.branch)
+    return replace(point, endpoint=name, model=model, request=request, key=key)
+
+
+def _first_call(plan: Plan, prompt: Prompt, technique: str, case: Case) -> StepCall:
     try:
-        turns = techniques.build_turns(prompt, case.inputs, technique, k=plan.examples_k, examples_as=plan.examples_as)
+        return techniques.first_call(prompt, case.inputs, technique, k=plan.examples_k, examples_as=plan.examples_as)
     except MissingVariables:
         raise
     except PromptError as error:
         message = f'"{prompt.name}", case {case.id}: {error.message}'
         raise PromptError(message, hint=error.hint, line=error.line) from error
-    return tuple(turn.message for turn in turns)
 
 
 def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[WireVariant]:

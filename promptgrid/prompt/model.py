@@ -86,6 +86,29 @@ class AnswerRule:
         return [self.kind, self.labels, _plain(self.schema), self.pattern, *([named] if named else [])]
 
 
+@dataclass(frozen=True, slots=True)
+class ChainStep:
+    """One step of a chain: a prompt that is asked before the prompt itself. Its `output` is the name of the variable
+    that holds what it gave.
+
+    prompt       a prompt of the library, by name or name@version; "": the step has a `text` of its own
+    text         the step's prompt as the text of a .prompty file; for a `prompt` it is loaded when a run is planned
+    technique    how the step is put to the model
+    model        ENDPOINT/MODEL; "": that of the run
+    temperature  None: that of the step's prompt, else that of the run
+    repeat       how often the step is asked at most; it ends early once its output contains `until`
+    """
+
+    output: str
+    prompt: str = ""
+    text: str = ""
+    technique: str = "zero-shot"
+    model: str = ""
+    temperature: float | None = None
+    repeat: int = 1
+    until: str = ""
+
+
 @dataclass(frozen=True)  # no slots, so that the version can be cached
 class Prompt:
     """A prompt template with its variables, examples, answer rule and parameters.
@@ -93,7 +116,8 @@ class Prompt:
     `language` is that of the sentences that techniques add; `wording` overrides these sentences, by name (see
     techniques.WORDING). `cases` names the CSV that the prompt is usually run on, relative to the prompt's folder. `api`
     is the protocol: "chat", or "completion" for a plain continuation. `title` is the `name:` in the file if that
-    differs from the file's name. `notes` list the parts of the file that were not read.
+    differs from the file's name. `chain` has the steps that are asked before the prompt. `notes` list the parts of the
+    file that were not read.
     """
 
     name: str
@@ -109,6 +133,7 @@ class Prompt:
     cases: str = ""
     api: Api = "chat"
     title: str = ""
+    chain: tuple[ChainStep, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -125,6 +150,8 @@ class Prompt:
             "wording": dict(self.wording),
             "api": self.api,
         }
+        if self.chain:  # older versions, which had none, keep their hash
+            content["chain"] = [[getattr(step, name) for name in ChainStep.__slots__] for step in self.chain]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptgrid.errors import PromptError
+from promptgrid.prompt.chain import chain_fields
 from promptgrid.prompt.front_matter import Field
 from promptgrid.prompt.model import AnswerRule, Example, Input, Prompt
 from promptgrid.prompt.options import write_options, write_parameters
@@ -71,6 +72,7 @@ def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
         "answer": _answer_fields(prompt.answer, always=form.outputs),
         "wording": dict(prompt.wording),
         "examples": [_example_fields(example) for example in prompt.examples],
+        "chain": chain_fields(prompt.chain),
     }
     fields = {"name": prompt.title or prompt.name, "description": prompt.description, "metadata": _filled(metadata)}
     fields |= _first_fields(prompt, form) if form.first else _second_fields(prompt)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from promptgrid.errors import PromptError
+from promptgrid.prompt.chain import read_chain
 from promptgrid.prompt.front_matter import Field, read_front, split_front
 from promptgrid.prompt.history import unread_roles
 from promptgrid.prompt.input_fields import read_inputs
@@ -30,7 +31,7 @@ _HANDLED = frozenset(
         *("outputs", "model", "template", "tools", "base"),
     }
 )
-_METADATA_FIELDS = frozenset({"tags", "language", "cases", "answer", "wording", "examples"})
+_METADATA_FIELDS = frozenset({"tags", "language", "cases", "answer", "wording", "examples", "chain"})
 _ANSWER_FIELDS = frozenset({"kind", "labels", "schema", "pattern", "options", "separator"})
 
 
@@ -69,6 +70,7 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
         wording={key: field.text() for key, field in _mapping(metadata, "wording").items()},
         cases=_text(metadata, "cases"),
         api=_api(model),
+        chain=read_chain(metadata["chain"]) if "chain" in metadata else (),
         notes=tuple(dict.fromkeys(notes)),
     )
 

@@ -101,8 +101,7 @@ class _Run:
         self.connect = connect
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
-        names = dict.fromkeys(split_model(ref)[0] for ref in self.plan.models)
-        self.endpoints = {name: connect(name) for name in names}
+        self.endpoints = {name: connect(name) for name in self.plan.endpoint_names}
         wall = Wall(parse_budget(self.plan.budget))
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
         self.context = RunContext(self.id, wall, self.journal, self._still_ours, retries=self.plan.retries)
@@ -143,7 +142,11 @@ class _Run:
     async def _send_everything(self) -> int:
         """Sends the run's cells to all endpoints in parallel, then runs the slow checks. Returns how many pending cells
         match a request of the plan; others, such as those planned for an earlier base URL, are not sent."""
-        matched = sum(await loop.gather([self._serve(endpoint) for endpoint in self.endpoints.values()]), start=0)
+        await loop.gather([endpoint.prepare() for endpoint in self.endpoints.values()])
+        most = {name: most_in_flight(self.plan, endpoint) for name, endpoint in self.endpoints.items()}
+        for name, endpoint in self.endpoints.items():  # a step of a chain may ask any of them at once
+            self.paces[name] = self.shared.paces.setdefault(endpoint.identity, Pace(most[name]))
+        matched = sum(await loop.gather([self._serve(self.endpoints[name], most[name]) for name in most]), start=0)
         if slow := slow_checks(self.plan):
             await self._score(slow)
         return matched
@@ -161,16 +164,14 @@ class _Run:
         except BudgetReached as reached:
             self._stop(reached)
 
-    async def _serve(self, endpoint: Endpoint) -> int:
-        """Sends all cells of one endpoint's models, again and again while cells wait for a reply that a call in flight
-        may bring. Returns how many pending cells match a request of the plan."""
-        await endpoint.prepare()
+    async def _serve(self, endpoint: Endpoint, most: int) -> int:
+        """Sends all cells of one endpoint's models, `most` calls at a time, again and again while cells wait for a
+        reply that a call in flight may bring. Returns how many pending cells match a request of the plan."""
         refs = [ref for ref in self.plan.models if split_model(ref)[0] == endpoint.name]
-        most = most_in_flight(self.plan, endpoint)
         in_flight = set() if self.plan.fresh else self.shared.in_flight
         matched = 0
         while True:
-            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, in_flight)
+            feed = Feed(self.database, self.id, self.plan, endpoint, refs, self.decided, in_flight, self.endpoints)
             self.feeds.append(feed)
             with self.shared.pace(endpoint, most) as self.paces[endpoint.name]:
                 await self._send(feed, most)
@@ -290,8 +291,7 @@ class _Run:
             await asyncio.sleep(_WATCH_S)
 
     def _live(self) -> dict[str, Any]:
-        """Returns the figures that are shown while the run is in progress, as JSON values: replies per second, calls in
-        flight, the pace of each endpoint, scores."""
+        """Returns the figures that are shown while the run is in progress, as JSON values."""
         return {
             "per_second": self.journal.rate.per_second(len(self.context.in_flight)),
             "in_flight": len(self.context.in_flight),

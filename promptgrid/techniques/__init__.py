@@ -10,12 +10,14 @@ from promptgrid.techniques.registry import (
     TECHNIQUES,
     answer_marker,
     build_turns,
+    first_call,
     known_technique,
     most_calls,
     parse_technique,
     progress,
     select_examples,
     split_techniques,
+    technique_calls,
     unavailable,
     votes,
 )
@@ -25,6 +27,7 @@ from promptgrid.techniques.wording import WORDING, wording
 
 __all__ = [
     "TECHNIQUES", "WORDING", "Ask", "Done", "ExamplesAs", "Progress", "PromptPart", "StepCall", "StepReply", "Task",
-    "Technique", "Turn", "answer_marker", "build_turns", "known_technique", "most_calls", "parse_technique", "progress",
-    "select_examples", "split_techniques", "unavailable", "votes", "wording",
+    "Technique", "Turn", "answer_marker", "build_turns", "first_call", "known_technique", "most_calls",
+    "parse_technique", "progress", "select_examples", "split_techniques", "technique_calls", "unavailable", "votes",
+    "wording",
 ]  # fmt: skip

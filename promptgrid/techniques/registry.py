@@ -11,10 +11,14 @@ from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Prompt, expanded
 from promptgrid.suggestions import did_you_mean, listed
 from promptgrid.techniques import choosing, decomposition, refinement, single
+from promptgrid.techniques.chain import chain_calls, chained
 from promptgrid.techniques.steps import (
+    Ask,
     NumberOption,
     Progress,
     ScoreText,
+    StepCall,
+    Steps,
     Task,
     Technique,
     TechniqueOption,
@@ -165,10 +169,16 @@ def known_technique(text: str) -> str:
     return ":".join(filter(None, (text.partition(":")[0], ",".join(changed))))
 
 
-def most_calls(text: str) -> int:
+def technique_calls(text: str) -> int:
     """Returns the most calls that the technique makes for one cell. Raises PlanError as `parse_technique` does."""
     technique, options = parse_technique(text)
     return technique.most_calls(options)
+
+
+def most_calls(prompt: Prompt, text: str) -> int:
+    """Returns the most calls that the technique, and before it the prompt's chain, make for one cell. Raises PlanError
+    as `parse_technique` does."""
+    return technique_calls(text) + chain_calls(prompt, most_calls)
 
 
 def votes(text: str) -> bool:
@@ -219,8 +229,14 @@ def progress(
 
     Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
     """
-    technique, task = _task(prompt, values, text, k, examples_as, score)
-    return Progress(technique.steps(task), technique.most_calls(task.options))
+
+    def steps(prompt: Prompt, values: Mapping[str, Any], text: str, score: ScoreText = unscored) -> Steps:
+        if prompt.chain:
+            values = yield from chained(prompt, values, steps, lambda text: parse_technique(text)[0].marks_answer)
+        technique, task = _task(prompt, values, text, k, examples_as, score)
+        return (yield from technique.steps(task))
+
+    return Progress(steps(prompt, values, text, score), most_calls(prompt, text))
 
 
 def _task(
@@ -240,6 +256,22 @@ def _task(
     return technique, Task(prompt, values, select_examples(prompt, text, k), examples_as, options, score)
 
 
+def first_call(
+    prompt: Prompt,
+    values: Mapping[str, Any],
+    text: str,
+    *,
+    k: int | None = None,
+    examples_as: ExamplesAs = "turns",
+) -> StepCall:
+    """Returns the technique's first call for these values; the arguments and errors are those of `progress`."""
+    technique, _ = parse_technique(text)
+    if isinstance(technique.steps, one_call) and not prompt.chain:  # the usual case, kept fast for every case of a plan
+        _, task = _task(prompt, values, text, k, examples_as)
+        return StepCall(0, 0, 0, Ask("answer", tuple(technique.steps.turns(task))))
+    return progress(prompt, values, text, k=k, examples_as=examples_as).calls[0]
+
+
 def build_turns(
     prompt: Prompt,
     values: Mapping[str, Any],
@@ -250,10 +282,7 @@ def build_turns(
 ) -> list[Turn]:
     """Returns the turns of the technique's first call for these values; the arguments and errors are those of
     `progress`."""
-    technique, task = _task(prompt, values, text, k, examples_as)
-    if isinstance(technique.steps, one_call):  # the usual case, kept fast because every case of a plan runs it
-        return list(technique.steps.turns(task))
-    return list(Progress(technique.steps(task), technique.most_calls(task.options)).calls[0].ask.turns)
+    return list(first_call(prompt, values, text, k=k, examples_as=examples_as).ask.turns)
 
 
 def answer_marker(prompt: Prompt, text: str) -> str:

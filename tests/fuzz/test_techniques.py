@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptgrid.techniques import TECHNIQUES, most_calls, progress
+from promptgrid.techniques import TECHNIQUES, progress, technique_calls
 from promptgrid.techniques.refinement import says
 from tests.fuzz.inputs import FUZZ, odd_texts
 from tests.techniques.scripted import PROMPTS, VALUES, carry_out
@@ -18,7 +18,7 @@ LISTS = [
 ]  # fmt: skip
 replies = st.lists(st.sampled_from(LISTS) | odd_texts, max_size=8).map("".join)
 STRATEGIES = [
-    *(name for name in TECHNIQUES if most_calls(name) > 1),
+    *(name for name in TECHNIQUES if technique_calls(name) > 1),
     "tree-of-thoughts:branches=4,depth=3,choose=value",
     "best-of-n:n=5,choose=vote",
     "best-of-n:choose=check",
@@ -34,7 +34,7 @@ def test_a_technique_ends_with_one_of_the_replies(technique: str, texts: list[st
     given_replies = carry_out(steps, lambda: texts[next(numbers) % len(texts)])
     assert steps.done is not None
     assert steps.done.reply in given_replies
-    assert len(given_replies) <= most_calls(technique)
+    assert len(given_replies) <= technique_calls(technique)
 
 
 @FUZZ

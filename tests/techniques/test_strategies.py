@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptgrid.errors import PlanError
-from promptgrid.techniques import TECHNIQUES, StepReply, most_calls, progress
+from promptgrid.techniques import TECHNIQUES, StepReply, progress, technique_calls
 from promptgrid.techniques.refinement import says
 from promptgrid.techniques.steps import LONGEST
 from tests.techniques.scripted import PROMPTS, VALUES, carry_out, transcript
@@ -57,7 +57,7 @@ def test_a_strategy_asks_what_its_transcript_says(technique: str, language: str)
 
 
 def test_every_technique_of_several_calls_has_a_transcript() -> None:
-    assert {text.partition(":")[0] for text in SCRIPTS} == {name for name in TECHNIQUES if most_calls(name) > 1}
+    assert {text.partition(":")[0] for text in SCRIPTS} == {name for name in TECHNIQUES if technique_calls(name) > 1}
 
 
 def outcome(technique: str, *texts: str) -> tuple[str, str, list[str]]:
@@ -206,5 +206,5 @@ def test_an_empty_stop_word_never_stops() -> None:
 )
 def test_a_value_that_an_option_cannot_have_is_refused_with_those_that_it_can(text: str, hint: str) -> None:
     with pytest.raises(PlanError) as caught:
-        most_calls(text)
+        technique_calls(text)
     assert hint in str(caught.value)

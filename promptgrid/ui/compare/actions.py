@@ -55,10 +55,11 @@ def _pasted(text: str) -> str:
 
 def run_again_button(database: Database, run: RunInfo, reply: ResultRow) -> None:
     """Draws the button that sends the request of the cell once more. The new reply is one more sample."""
+    prompt = plans.named_prompt(database, f"{reply.prompt}@{reply.prompt_version}")
     models = sum(check.model != "" for check in plans.planned_checks(database, run.id))
     cost = f" The last reply cost {dollars(reply.cost_usd)}." if reply.cost_usd else ""
     st.button(
-        calls_label("Run again", most_calls(reply.technique) + models),
+        calls_label("Run again", most_calls(prompt, reply.technique) + models),
         key="compare_again",
         type="tertiary",
         disabled=run.status in ACTIVE or reply.status == "too_long",

@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
+from promptgrid.prompt.model import ChainStep
 from promptgrid.prompt.values import kind_of, typed_value
 from promptgrid.suggestions import did_you_mean
 
@@ -30,7 +31,7 @@ class Fields:
     `tags` are separated by commas. `synonyms` holds the other words for the labels, as `synonym_lines` writes them.
     `examples` are the rows of the table of examples, each {column: text}: the variables, `reasoning` and `answer`.
     `inputs` are the variables that the file declares. `other` holds the parameters that have no field on the page, by
-    name. `title` is the `name:` that the file itself has.
+    name. `title` is the `name:` that the file itself has. `chain` has the steps of a chain, by the names of ChainStep.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
@@ -56,6 +57,7 @@ class Fields:
     inputs: list[dict[str, Any]] = field(default_factory=list)
     other: dict[str, Any] = field(default_factory=dict)
     title: str = ""
+    chain: list[dict[str, Any]] = field(default_factory=list)
 
 
 def blank() -> Fields:
@@ -100,6 +102,7 @@ def fields_of(prompt: Prompt) -> Fields:
         inputs=[_input_json(item) for item in prompt.inputs],
         other=_jsonable(parameters),
         title=prompt.title,
+        chain=[asdict(step) for step in prompt.chain],
         **numbers,
     )
 
@@ -126,6 +129,7 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = Non
         cases=content.cases,
         api=cast(Api, content.api),
         title=content.title,
+        chain=tuple(ChainStep(**step) for step in content.chain),
     )
 
 

@@ -9,20 +9,21 @@ from typing import Any
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from promptgrid import snippets, techniques, tokens
+from promptgrid import api, snippets, techniques, tokens
 from promptgrid.calls import single
 from promptgrid.cases.table import Case
 from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import VOTES
+from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.techniques import TECHNIQUES, Turn
 from promptgrid.ui.compose import opened, state
 from promptgrid.ui.compose.answer_rule import rule_notes
 from promptgrid.ui.compose.braces import braces_note
 from promptgrid.ui.compose.cases import values_fields
-from promptgrid.ui.compose.fields import prompt_of
+from promptgrid.ui.compose.fields import Fields, prompt_of
 from promptgrid.ui.compose.header import status
 from promptgrid.ui.compose.values import (
     WATCH,
@@ -33,7 +34,7 @@ from promptgrid.ui.compose.values import (
     values_record,
     variable_names,
 )
-from promptgrid.ui.server import token_counter
+from promptgrid.ui.server import database, token_counter
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, template_note, token_note, watch_text
@@ -59,7 +60,7 @@ def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> No
     problems, newer = rule_notes(rule_place, content), {}
     with slot:
         try:
-            prompt = prompt_of(opened.current().name, replace(content, kind="text") if problems else content)
+            prompt = with_steps(replace(content, kind="text") if problems else content)
             technique = _technique(prompt)
             values_fields(variable_names(prompt))
             with outer:
@@ -88,10 +89,16 @@ def _known_names(prompt: Prompt) -> set[str]:
     return {*columns, *(item.name for item in prompt.inputs), *(n for e in prompt.examples for n in e.inputs)}
 
 
+def with_steps(content: Fields) -> Prompt:
+    """Returns the open prompt with this content; the steps of its chain have the texts of the library's prompts. Raises
+    PromptgridError."""
+    return with_texts(prompt_of(opened.current().name, content), lambda ref: api.load(ref, database()))
+
+
 def plan_now(model: str, temperature: float | None) -> Plan:
     """Returns the plan of the button Try once: the prompt and the values in the widgets as the only case, for this
     model and temperature (None: the prompt's own). Raises PromptgridError."""
-    prompt = prompt_of(opened.current().name, state.fields())
+    prompt = with_steps(state.fields())
     case = Case("1", template_values(prompt), expected_answer())
     parameters = Parameters(temperature=temperature)
     return Plan((prompt,), (case,), (model,), (selected_technique(),), parameters=parameters)

@@ -39,7 +39,7 @@ def fill(content: Fields) -> None:
     for role, text in content.messages:
         add_turn(role, text)
     set_examples(content.examples)
-    state.compose_rest = {"inputs": content.inputs, "other": content.other, "title": content.title}
+    state.compose_rest = {name: getattr(content, name) for name in ("inputs", "other", "title", "chain")}
     forget_typed(WATCH)
     forget_typed(RULE_WATCH)
 

@@ -18,7 +18,8 @@ import streamlit as st
 from promptgrid.cases.table import Case
 from promptgrid.errors import CasesError, PromptError
 from promptgrid.library.own_cases import own_table
-from promptgrid.prompt import Prompt, variables
+from promptgrid.prompt import Prompt
+from promptgrid.prompt.chained import needed_variables
 from promptgrid.prompt.model import EMPTY
 from promptgrid.prompt.values import kind_of
 from promptgrid.text import cut, value_text
@@ -101,7 +102,7 @@ def new_examples(prompt: Prompt) -> dict[str, Any]:
 
 
 def variable_names(prompt: Prompt) -> list[str]:
-    return [variable.name for variable in variables(prompt.messages, prompt.inputs)]
+    return [variable.name for variable in needed_variables(prompt)]
 
 
 def start_values() -> dict[str, Any]:

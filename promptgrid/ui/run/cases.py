@@ -23,7 +23,8 @@ from promptgrid.cases.table import (
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import EncodingError, PromptgridError
 from promptgrid.library.own_cases import own_table
-from promptgrid.prompt import Prompt, variables
+from promptgrid.prompt import Prompt
+from promptgrid.prompt.chained import needed_variables
 from promptgrid.prompt.values import kind_of
 from promptgrid.store import drafts
 from promptgrid.text import cut, one_line
@@ -94,7 +95,7 @@ def missing_columns(prompts: Sequence[Prompt], table: CasesTable) -> dict[str, l
 
 def required_variables(prompt: Prompt) -> list[str]:
     """Returns the names of the variables that every case must provide. Raises PromptError for broken Jinja."""
-    return [variable.name for variable in variables(prompt.messages, prompt.inputs) if variable.required]
+    return [variable.name for variable in needed_variables(prompt) if variable.required]
 
 
 def _own(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:

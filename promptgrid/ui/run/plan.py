@@ -17,6 +17,7 @@ from promptgrid.grading import parse_check
 from promptgrid.grading.python_switch import check_switch
 from promptgrid.grid import Plan
 from promptgrid.grid.preflight import Preflight
+from promptgrid.library.chains import with_texts
 from promptgrid.models import learned
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import NAMES
@@ -37,10 +38,14 @@ _SAME = ("max_tokens", "top_p", "seed", "examples_k", "examples_as", "budget", "
 def load_prompts(refs: Sequence[str]) -> list[Prompt]:
     """Returns the prompts that these references name (a name, or name@version). Shows an error for each that cannot be
     loaded, and leaves it out."""
+
+    def load(ref: str) -> Prompt:
+        return api.load(ref, server.database())
+
     prompts = []
     for ref in refs:
         try:
-            prompts.append(api.load(ref, server.database()))
+            prompts.append(with_texts(load(ref), load))
         except PromptgridError as error:
             show_error(error)
     return prompts
