@@ -58,7 +58,7 @@ def test_ctrl_enter_starts_and_what_failed_says_what_to_do(bench: Dashboard, tab
     tab.keyboard.press("Escape")
     expect(tab.get_by_role("button", name="Start").last).to_be_enabled(timeout=STARTS_MS)
     tab.keyboard.press("Control+Enter")
-    expect(tab.locator(".st-key-run_panel").get_by_text("72 failed")).to_be_visible(timeout=STARTS_MS)
+    expect(tab.locator(".st-key-run_panel").get_by_text("72 of 72 · 72 failed")).to_be_visible(timeout=STARTS_MS)
     expect(tab.get_by_text("Withheld, spent on reasoning")).to_be_visible()
     assert [url for url in requests if not url.startswith((bench.url, "data:", "blob:"))] == []
 
