@@ -77,7 +77,8 @@ function grow(log, data) {
   const replies = data.turns.flatMap((turn) => turn.replies);
   if (texts.length !== replies.length || !replies.every((reply, i) => reply.text.startsWith(texts[i].textContent))) return false;
   replies.forEach((reply, i) => {
-    texts[i].append(reply.text.slice(texts[i].textContent.length));
+    const more = reply.text.slice(texts[i].textContent.length);
+    if (more) texts[i].append(more);
     texts[i].closest(".reply").querySelector(".facts").textContent = reply.facts;
   });
   log.data = data;
