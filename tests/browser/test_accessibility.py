@@ -45,6 +45,8 @@ VIEWS = {
     "ranking": ("/Judge?run={run}&view=ranking", ".st-key-judge_back"),
     "tokens": ("/Tokens", ".piece"),
     "chat": ("/Chat?chat={chat}", ".chat li"),
+    "history": ("/History?prompt=verdict", "[data-testid=stMain] :text('in all.')"),
+    "found": ("/History?find=good", "[class*=st-key-history_match_]"),
     "settings": ("/Settings", ".st-key-endpoints_check"),
 }
 

@@ -305,7 +305,7 @@ def test_screen_readers_hear_answer_state_and_difference(sheet: Page) -> None:
     expect(grid.get_by_role("columnheader")).to_have_count(10)
     expect(grid.get_by_role("rowheader")).to_have_count(24)
     label = sheet.locator(cell(sheet, 0, 1)).get_attribute("aria-label") or ""
-    assert label.startswith("0-1, wrong, 3 of 5, ")
+    assert label.startswith("0-1 wrong 3 of 5 ")
     assert label.endswith(", differs from the baseline")
 
 

@@ -166,7 +166,7 @@ function fillCell(node, cell, words) {
   // The name begins with what is written in the cell: voice control calls it by that.
   const badgeTexts = cell.badges.map(({ text }) => text);
   const written = [cell.answer, cell.word, cell.tally, cell.others, cell.detail, ...badgeTexts];
-  const spoken = [...written, badgeTexts.length && words.against, cell.differs && words.differs];
+  const spoken = [written.filter(Boolean).join(" "), badgeTexts.length && words.against, cell.differs && words.differs];
   node.setAttribute("aria-label", spoken.filter(Boolean).join(", "));
 }
 
