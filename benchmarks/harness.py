@@ -98,6 +98,12 @@ class Started:
     def running(self) -> bool:
         return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
+    @property
+    def cpu_s(self) -> float:
+        """The CPU that the process has used so far, user and system, to a hundredth of a second."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> Used:
         """kill -9."""
         self._process.kill()

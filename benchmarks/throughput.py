@@ -10,12 +10,13 @@ The limit is calls × latency ÷ concurrency: nobody can be faster.
 from __future__ import annotations
 
 import argparse
+import time
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.harness import Used, endpoint, machine, new_home, sdk_loop
 
-PARTS = ("latency", "volume", "cpu", "memory")
+PARTS = ("latency", "volume", "start", "cpu", "memory")
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,27 @@ def volume(scale: float) -> None:
     print(f"  {ours.rate / loop.rate:.1f} × the SDK loop on the wire, {whole:.1f} × from start to end")
 
 
+def start(scale: float) -> None:
+    """(c) CPU before the first call of a run: in a new home, whose database is made on the way, and in the same again.
+    `scale` changes nothing."""
+    with endpoint(latency_ms=1500) as server, new_home(server.url, 1) as home:
+
+        def before_first_call() -> float:
+            asked = server.stats()["requests"]
+            process = home.start_run(32, "--fresh")
+            while server.stats()["requests"] == asked:
+                time.sleep(0.004)
+            used = process.cpu_s
+            process.wait()
+            return used
+
+        seconds = [before_first_call() for _ in range(6)]
+    listed = ", ".join(f"{one:.2f}" for one in seconds[1:])
+    print(f"CPU before the first call: {seconds[0]:.2f} s in a new home, then {listed} s")
+
+
 def cpu(scale: float) -> None:
-    """(c) CPU of a call: a long run's less that of a run with one call."""
+    """(d) CPU of a call: a long run's less that of a run with one call."""
     calls = round(10_000 * scale)
     for name, measure in (("run", run), ("SDK loop", by_hand)):
         one, many = measure(1, 50, 32), measure(calls, 50, 32)
@@ -110,7 +130,7 @@ def main() -> None:
     options = parser.parse_args()
     print(machine())
     parts = options.only or PARTS
-    for name, part in (("latency", latency), ("volume", volume), ("cpu", cpu)):
+    for name, part in (("latency", latency), ("volume", volume), ("start", start), ("cpu", cpu)):
         if name in parts:
             part(options.scale)
     if "memory" in parts:

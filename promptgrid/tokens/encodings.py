@@ -94,9 +94,10 @@ def _few_words(name: str) -> FewWords | None:
 def _published(name: str) -> dict[str, Any]:
     """Returns what tiktoken has published of the encoding, without its vocabulary: the function that makes it is called
     with an empty one in place of the file's."""
-    from tiktoken_ext import openai_public
+    import tiktoken
 
-    make = openai_public.ENCODING_CONSTRUCTORS[name]
+    tiktoken.list_encoding_names()  # finds the functions that make them
+    make = (tiktoken.registry.ENCODING_CONSTRUCTORS or {})[name]
     return dict(FunctionType(make.__code__, {**make.__globals__, "load_tiktoken_bpe": lambda *_, **__: {}})())
 
 
