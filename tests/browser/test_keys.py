@@ -154,3 +154,16 @@ def test_back_opens_the_run_before_and_no_change_of_the_view_is_a_step(
     tab.go_back()
     tab.go_back()
     expect(tab).to_have_title("Home · Promptgrid")
+
+
+def test_on_a_phone_the_head_names_the_page_and_the_pane_of_a_cell_comes_into_view(
+    tab: Page, bench: Dashboard, run_ids: list[str]
+) -> None:
+    tab.set_viewport_size({"width": 400, "height": 700})
+    tab.goto(f"{bench.url}/Compare?run={run_ids[0]}")
+    cell = tab.locator(".matrix td").nth(1)
+    cell.click()
+    name = "getComputedStyle(document.querySelector('[data-testid=stHeader]'), '::after').content"
+    assert tab.evaluate(name) == '"Compare"'
+    expect(tab.locator(".st-key-compare_detail").get_by_role("button", name="Next")).to_be_in_viewport()
+    expect(cell).to_be_in_viewport()

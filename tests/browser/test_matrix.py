@@ -483,3 +483,21 @@ def test_what_has_the_accent_as_its_ground_can_be_read(
     for filled in (page.locator("[data-testid=stBaseButton-primary]").first, tag):
         expect(filled).to_have_css("background-color", ground)
     context.close()
+
+
+def test_a_narrow_matrix_shows_two_whole_columns_wherever_it_is_scrolled(sheet: Page) -> None:
+    sheet.set_viewport_size({"width": 400, "height": 800})
+    sheet.locator(cell(sheet, 0, 5)).click()
+    picked(sheet, 0, 5)
+    sheet.wait_for_function(
+        """() => {
+          const roots = [...document.querySelectorAll('*')].map(e => e.shadowRoot).filter(Boolean);
+          const [corner, ...heads] = roots.flatMap(root => [...root.querySelectorAll('.matrix thead th')]);
+          const start = corner.getBoundingClientRect().right;
+          const end = corner.closest('.matrix').getBoundingClientRect().right;
+          const edges = heads.map(head => head.getBoundingClientRect());
+          const [first] = edges.filter(edge => edge.right > start + 2);
+          const whole = edges.filter(edge => edge.left > start - 2 && edge.right < end + 2);
+          return first.left > start - 2 && whole.length === 2;
+        }"""
+    )

@@ -56,7 +56,7 @@ def frame(title: str, *, footer: Sequence[FootLine] = (), below: Callable[[], No
     """
     st.set_page_config(page_title=f"{title} · Promptgrid", page_icon=str(STATIC / "icon.svg"), layout="wide")
     st.logo(str(STATIC / "logo.svg"), icon_image=str(STATIC / "icon.svg"))
-    st.html(f"<style>{(STATIC / 'frame.css').read_text('utf-8')}</style>")
+    st.html(f"<style>:root {{ --pg-page: '{title}' }} {(STATIC / 'frame.css').read_text('utf-8')}</style>")
     with st.sidebar:
         with st.container(key="pg_menu", gap="xxsmall"):
             _menu()

@@ -30,7 +30,7 @@ function newSheet(parent) {
     if (edge) setWidth(sheet, edge.column, 0);
   });
   root.addEventListener("keydown", (event) => onKey(sheet, event));
-  const width = new ResizeObserver(() => keepInSight(sheet));
+  const width = new ResizeObserver(() => sheet.corner && fit(sheet));
   width.observe(root);
   const anywhere = (event) => onPageKey(sheet, event);
   document.addEventListener("keydown", anywhere);
@@ -64,6 +64,7 @@ function draw(sheet, data) {
   });
   const header = sheet.root.querySelector("thead").offsetHeight;
   sheet.root.style.scrollPadding = `${header + 2}px 2px 2px ${sheet.corner.offsetWidth + 2}px`;
+  fit(sheet);
   if (sorter !== undefined) [...sheet.root.querySelectorAll(".sort")].find((b) => b.column === sorter)?.focus();
   adopt(sheet, data.selected);
 }
@@ -200,14 +201,38 @@ function choose(sheet, cell, { at }) {
   mark(sheet, cell);
   cell.focus({ preventScroll: true });
   cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+  keepInSight(sheet);
   tell(sheet, cell.pair, at);
+  if (!at) showPane(sheet, Date.now() + PANE_MS);
 }
 
-// The detail beside the matrix must not cover the selected cell. Scrolls sideways only, so the page does not move.
-function keepInSight({ root, corner, at }) {
+// In a narrow matrix two columns share the room beside the heads of the rows, unless a width was set by hand.
+function fit(sheet) {
+  const { root, corner, heads } = sheet;
+  const table = root.querySelector("table");
+  const isFree = root.clientWidth > NARROW || heads.some((head) => head.style.width);
+  const wide = (root.clientWidth - corner.offsetWidth) / Math.min(2, heads.length || 1);
+  table.style.width = isFree ? "" : `${corner.offsetWidth + wide * heads.length}px`;
+  keepInSight(sheet);
+}
+
+// The detail beside the matrix must not cover the selected cell. Scrolls sideways only, so the page does not move, and
+// by whole columns: the first one in sight begins where the heads of the rows end.
+function keepInSight({ root, corner, heads, at }) {
   if (!at) return;
-  const least = at.offsetLeft + at.offsetWidth - root.clientWidth + 2;
-  root.scrollLeft = Math.min(at.offsetLeft - corner.offsetWidth, Math.max(least, root.scrollLeft));
+  const starts = heads.map((head) => head.offsetLeft - corner.offsetWidth);
+  const least = at.offsetLeft + at.offsetWidth - root.clientWidth;
+  const able = starts.filter((start) => start >= least - 1 && start <= starts[at.x]);
+  const far = (start) => Math.abs(start - root.scrollLeft);
+  root.scrollLeft = able.length ? able.reduce((best, start) => (far(start) < far(best) ? start : best)) : starts[at.x];
+}
+
+// Where the detail stands below the matrix, a press on a cell brings it into view, and leaves the cell's row in view.
+function showPane(sheet, until) {
+  const pane = document.querySelector(".st-key-compare_detail");
+  if (!pane && Date.now() < until) return void requestAnimationFrame(() => showPane(sheet, until));
+  const below = pane && pane.getBoundingClientRect().top - sheet.root.getBoundingClientRect().bottom;
+  if (below >= 0) pane.scrollIntoView({ block: "start", behavior: "smooth" });
 }
 
 function tell(sheet, pair, after) {
@@ -325,6 +350,8 @@ function applyWidths(sheet) {
   table.classList.toggle("set", usual === 0);
 }
 
+const NARROW = 560; // px, as in matrix.css
+const PANE_MS = 5000; // the detail comes within this time after a press on a cell
 const ARROWS = { ascending: "↑", descending: "↓" };
 const CASES = { j: 1, n: 1, k: -1, p: -1 };
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], PageUp: [-5, 0], PageDown: [5, 0] };
