@@ -43,9 +43,9 @@ VIEWS = {
     "curves": ("/Curves?run={run}", "[data-testid=stVegaLiteChart]"),
     "judge": ("/Judge?run={run}", ".arena"),
     "ranking": ("/Judge?run={run}&view=ranking", ".st-key-judge_back"),
+    "history": ("/History", "[data-testid=stVegaLiteChart]"),
     "tokens": ("/Tokens", ".piece"),
     "chat": ("/Chat?chat={chat}", ".chat li"),
-    "history": ("/History?prompt=verdict", "[data-testid=stMain] :text('in all.')"),
     "found": ("/History?find=good", "[class*=st-key-history_match_]"),
     "settings": ("/Settings", ".st-key-endpoints_check"),
 }
