@@ -73,16 +73,16 @@ def test_hostile_replies_are_text_in_matrix_and_detail(bench: Dashboard, page: P
     title = page.title()
     cell(page, 0, 1).click()
     detail = page.locator(".st-key-compare_detail")
-    expect(detail.locator("code").first).to_contain_text("<script>document.title='owned'</script>")
-    expect(detail.locator("code").first).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
+    expect(detail.locator("[data-testid=stCode] code").first).to_contain_text("<script>document.title='owned'</script>")
+    expect(detail.locator("[data-testid=stCode] code").first).to_contain_text("![pixel](http://127.0.0.1:9/pixel.png)")
     for folded in ("Messages sent", "Parameters, tokens, cost"):
         detail.get_by_text(folded).click()
     expect(detail.get_by_text("openai/hostile-text").first).to_be_visible()
     page.get_by_text("As a table, or Markdown to copy").click()
     cell(page, 0, 2).click()
-    expect(detail.locator("code").first).to_contain_text("model_not_found")
+    expect(detail.locator("[data-testid=stCode] code").first).to_contain_text("model_not_found")
     cell(page, 0, 3).click()
-    expect(detail.locator("code").first).to_contain_text("lorem ipsum " * 8_400)
+    expect(detail.locator("[data-testid=stCode] code").first).to_contain_text("lorem ipsum " * 8_400)
     hosts = {urlsplit(url).netloc for url in urls if urlsplit(url).scheme in ("http", "https")}
     assert hosts == {urlsplit(bench.url).netloc}
     assert page.title() == title
