@@ -20,6 +20,7 @@ check: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m benchmarks.first_page
+	$(BIN)/python -m benchmarks.felt
 	$(BIN)/python -m benchmarks.commands
 	$(BIN)/python -m benchmarks.throughput --big
 	$(BIN)/python -m benchmarks.faulty
