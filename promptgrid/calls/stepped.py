@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from promptgrid import techniques
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted, error_text, failed_status
 from promptgrid.calls.feed import SampleName, SteppedCell
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.run_context import RunContext
-from promptgrid.calls.score_reply import blind_score, read_and_score
+from promptgrid.calls.score_reply import read_and_score
+from promptgrid.calls.tried import started
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.grid import Point
@@ -97,15 +97,7 @@ class CellSteps:
             self._end(partial(self._result, done), done.reply.call.number)
 
     async def _done(self) -> Done:
-        plan, point = self.cell.plan, self.cell.point
-        progress = techniques.progress(
-            point.prompt,
-            point.case.inputs,
-            point.technique,
-            k=plan.examples_k,
-            examples_as=plan.examples_as,
-            score=blind_score(plan, point),
-        )
+        progress = started(self.cell.plan, self.cell.point)
         while progress.done is None:
             calls = [self._reply(call) for call in progress.calls]
             progress.answer([await calls[0]] if len(calls) == 1 else await self._side_by_side(calls))

@@ -251,6 +251,20 @@ class Progress:
         return StepCall(len(self._asks) - 1, self._round, branch, ask)
 
 
+def reached(progress: Progress, replies: Sequence[StepReply]) -> list[StepCall]:
+    """Returns the calls that the technique makes as far as these replies of an earlier time serve it, in order: all
+    rounds whose calls it has made before with the same messages, and the first round that it has not."""
+    earlier = {(reply.call.number, reply.call.ask.turns): reply for reply in replies}
+    calls: list[StepCall] = []
+    while progress.calls:
+        calls += progress.calls
+        known = [earlier.get((call.number, call.ask.turns)) for call in progress.calls]
+        if None in known:
+            break
+        progress.answer([reply for reply in known if reply])
+    return calls
+
+
 def _ends(text: str) -> str:
     half = LONGEST // 2
     return text if len(text) <= LONGEST else f"{text[:half]}\n…\n{text[-half:]}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptgrid.errors import PlanError
-from promptgrid.techniques import TECHNIQUES, StepReply, progress, technique_calls
+from promptgrid.techniques import TECHNIQUES, StepReply, progress, reached, technique_calls
 from promptgrid.techniques.refinement import says
 from promptgrid.techniques.steps import LONGEST
 from tests.techniques.scripted import PROMPTS, VALUES, carry_out, transcript
@@ -208,3 +208,14 @@ def test_a_value_that_an_option_cannot_have_is_refused_with_those_that_it_can(te
     with pytest.raises(PlanError) as caught:
         technique_calls(text)
     assert hint in str(caught.value)
+
+
+def test_the_calls_that_earlier_replies_reach_are_known() -> None:
+    steps = progress(PROMPTS["en"], VALUES, "self-refine:rounds=1")
+    assert [call.ask.step for call in reached(steps, [])] == ["draft"]
+    script = iter(["Answer: 5", "No.", "Answer: 6"])
+    replies = carry_out(progress(PROMPTS["en"], VALUES, "self-refine:rounds=1"), lambda: next(script))
+    again = reached(progress(PROMPTS["en"], VALUES, "self-refine:rounds=1"), replies)
+    assert again == [reply.call for reply in replies]
+    other = reached(progress(PROMPTS["en"], {"sum": "2 + 2"}, "self-refine:rounds=1"), replies)
+    assert [call.ask.step for call in other] == ["draft"]

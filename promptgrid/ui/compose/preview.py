@@ -18,9 +18,10 @@ from promptgrid.grid import Plan
 from promptgrid.grid.doubts import VOTES
 from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
-from promptgrid.techniques import TECHNIQUES, Turn
+from promptgrid.techniques import StepCall, Turn
 from promptgrid.ui.compose import opened, state
 from promptgrid.ui.compose.answer_rule import rule_notes
+from promptgrid.ui.compose.attempt import last_replies
 from promptgrid.ui.compose.braces import braces_note
 from promptgrid.ui.compose.cases import values_fields
 from promptgrid.ui.compose.fields import Fields, prompt_of
@@ -40,6 +41,7 @@ from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import CELL, template_note, token_note, watch_text
 from promptgrid.ui.widgets.messages import turn_list
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.techniques import options_popover, technique_choices, technique_label
 from promptgrid.ui.widgets.token_bar import token_bar
 
 MESSAGES_HEIGHT = 270  # px
@@ -109,20 +111,26 @@ def selected_technique() -> str:
 
 
 def _technique(prompt: Prompt) -> str:
-    reasons = {name: techniques.unavailable(prompt, name) for name in TECHNIQUES}
     if st.session_state.get("compose_technique") is None:
         st.session_state.compose_technique = "zero-shot"
+    choices = technique_choices([selected_technique()])
+    reasons = {name: techniques.unavailable(prompt, name) for name in choices}
     st.pills(
         "Technique",
-        list(TECHNIQUES),
+        choices,
         key="compose_technique",
         required=True,
-        format_func=lambda name: f":gray[{name}]" if reasons[name] else name,
+        format_func=lambda name: f":gray[{technique_label(name)}]" if reasons[name] else technique_label(name),
         label_visibility="collapsed",
     )
+    options_popover("compose_technique", _select_technique)
     if notes := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
         st.caption(f"Not possible: {plain('; '.join(notes))}.")
     return selected_technique()
+
+
+def _select_technique(text: str) -> None:
+    st.session_state.compose_technique = text
 
 
 def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: str) -> None:
@@ -136,9 +144,26 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
             f"{technique} sends the messages of chain-of-thought several times and takes the most frequent answer. Try"
             f" once sends them once; a run asks for samples: {VOTES} or more, at a temperature above 0.{zero}"
         )
-    turns = techniques.build_turns(prompt, values, technique)
-    turn_list(turns, height=MESSAGES_HEIGHT, key="compose_messages")
-    _budget(prompt, turns, model)
+    calls = techniques.reached(techniques.progress(prompt, values, technique), last_replies())
+    call = _selected_step(calls, technique)
+    turn_list(call.ask.turns, height=MESSAGES_HEIGHT, key="compose_messages")
+    _budget(prompt, call.ask.turns, model)
+
+
+def _selected_step(calls: Sequence[StepCall], technique: str) -> StepCall:
+    """Draws the choice of the step whose messages are shown, for a technique of several calls; returns its call."""
+    most = techniques.most_calls(technique)
+    if most == 1:
+        return calls[0]
+    names = [call.ask.step for call in calls]
+    if st.session_state.get("compose_step") not in names:
+        st.session_state.compose_step = names[0]
+    st.pills("Step", names, key="compose_step", required=True, label_visibility="collapsed")
+    st.caption(
+        f"Up to {most} calls. The first messages are exact; those of later steps hold the replies of the last try, and"
+        " appear when Try once has brought them."
+    )
+    return calls[names.index(st.session_state.compose_step)]
 
 
 def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 import streamlit as st
 
 from promptgrid.answers import case_rule, read_answer
 from promptgrid.calls import single
+from promptgrid.calls.tried import TriedCell
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.endpoint import Reply
 from promptgrid.errors import PromptgridError
-from promptgrid.grid import Point
 from promptgrid.humanize import dollars, latency
-from promptgrid.loop import Background
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.store import Database
-from promptgrid.techniques import answer_marker
+from promptgrid.techniques import answer_marker, most_calls
+from promptgrid.ui.compose.attempt import Try
 from promptgrid.ui.compose.preview import call_as_code, plan_now
 from promptgrid.ui.compose.values import expected_answer
 from promptgrid.ui.server import answers_now, database, model_refs, stop_when_left
@@ -29,27 +27,8 @@ from promptgrid.ui.widgets.plain import plain
 POLL_S = 0.15
 WRITING_S = 0.1  # a reply that arrives in less time does not show the speed of the model
 BUTTON_WIDTH = 152  # px, for both buttons, so that nothing moves when one replaces the other
+STEPS_HEIGHT = 300  # px, of the list of steps, which scrolls
 REPLY_HEIGHT = 130  # px, fixed so that a streamed reply does not move the page
-
-
-@dataclass
-class Try(Background):
-    """The call that the button "Try once" starts, in flight or ended. `point` is the point of the grid that is sent,
-    `expected` the expected answer (None: there is none). `text` is the part of the reply that has arrived; `reply` is
-    None until the end. Reruns of the page do not interrupt the call."""
-
-    point: Point
-    expected: str | None
-    text: str = ""
-    reply: Reply | None = None
-
-    def start(self, store: Database) -> None:
-        self._start(self._collect(store))
-
-    async def _collect(self, store: Database) -> None:
-        async for delta in single.stream_try(store, self.point):
-            self.text += delta.text
-            self.reply = delta.reply or self.reply
 
 
 def try_once() -> None:
@@ -107,7 +86,8 @@ def _start() -> None:
     click."""
     model, temperature = selected_model(), st.session_state.get("compose_try_temperature")
     try:
-        attempt = Try(single.try_point(plan_now(model, temperature)), expected_answer())
+        plan = plan_now(model, temperature)
+        attempt = Try(TriedCell(plan, single.try_point(plan)), expected_answer())
     except PromptgridError as error:
         st.session_state.compose_try_error = error
         st.session_state.pop("compose_attempt", None)
@@ -143,11 +123,25 @@ def _draw(attempt: Try, running: bool) -> None:
     with st.container(key="compose_reply", gap="small"):
         if answer := _answer(attempt):
             st.markdown(answer)
-        text = attempt.reply.text if attempt.reply else attempt.text
-        st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
+        _replies(attempt.cell)
         st.caption(_facts(attempt, running))
         if isinstance(attempt.error, Exception):
             show_error(attempt.error)
+
+
+def _replies(cell: TriedCell) -> None:
+    """Draws the reply of a technique of one call; of several, the list of its steps with the reply of each."""
+    if most_calls(cell.point.technique) == 1:
+        text = next((step.reply.text if step.reply else step.text for step in cell.steps), "")
+        st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
+        return
+    with st.container(height=STEPS_HEIGHT, key="compose_tried_steps"):
+        for step in [*cell.steps]:
+            facts = [latency(step.reply.latency_ms), _tokens(step.reply)] if step.reply else ["…"]
+            output = ["the output"] if step is cell.output else []
+            st.caption(" · ".join([f"**{plain(step.call.ask.step)}**", *facts, *output]))
+            text = step.reply.text if step.reply else step.text
+            st.code(text or " ", language=None, wrap_lines=True)
 
 
 def _answer(attempt: Try) -> str:
@@ -161,7 +155,8 @@ def _answer(attempt: Try) -> str:
     answer = read_answer(rule, reply.text, marker=marker, language=point.prompt.language)
     text = "no answer could be read" if answer.answer is None else f"**{plain(answer.answer, limit=300)}**"
     expected = "" if attempt.expected is None else f"expected {attempt.expected}"
-    notes = plain(" · ".join(filter(None, [answer.note, expected])), limit=300)
+    done = attempt.cell.done
+    notes = plain(" · ".join(filter(None, [answer.note, done.note if done else "", expected])), limit=300)
     return f"{text} :gray[ · {notes}]" if notes else text
 
 
@@ -172,11 +167,21 @@ def _facts(attempt: Try, running: bool) -> str:
     if attempt.reply is None:
         state = "stopped" if attempt.stopped else "failed"
         return f"{name} · " + (f"{time.monotonic() - attempt.began:.1f} s …" if running else state)
-    reply, cost = attempt.reply, single.cost_usd(point, attempt.reply)
-    parts = [name, latency(reply.latency_ms), _speed(reply), _tokens(reply)]
+    reply, cost = attempt.reply, _cost(attempt.cell)
+    if len(attempt.cell.steps) > 1:
+        parts = [name, f"{len(attempt.cell.steps)} calls"]
+    else:
+        parts = [name, latency(reply.latency_ms), _speed(reply), _tokens(reply)]
     price = "price not known" if cost is None else "free" if not cost else dollars(cost)
     cut = "cut off at max tokens" if reply.finish_reason == "length" else ""
     return " · ".join(filter(None, [*parts, plain(price), cut, plain(point.variant.note)]))
+
+
+def _cost(cell: TriedCell) -> float | None:
+    """Returns what all calls of the try cost, in US dollars; None if that of any is not known."""
+    costs = [single.cost_usd(step.point, step.reply) for step in cell.steps if step.reply]
+    known = [cost for cost in costs if cost is not None]
+    return sum(known) if len(known) == len(costs) else None
 
 
 def _speed(reply: Reply) -> str:

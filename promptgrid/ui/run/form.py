@@ -19,7 +19,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_RETRIES
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
-from promptgrid.techniques import TECHNIQUES, unavailable
+from promptgrid.techniques import unavailable
 from promptgrid.text import one_line
 from promptgrid.ui import server
 from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
@@ -27,6 +27,7 @@ from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.fields import number_field, parameter_field
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.techniques import options_popover, technique_choices, technique_label
 from promptgrid.ui.widgets.undo import forget_undo, offer_undo
 
 DRAFT = "run"
@@ -193,17 +194,25 @@ def techniques_field(form: FormValues, prompts: Sequence[Prompt]) -> list[str]:
     of the prompts, and why."""
     selected = st.pills(
         "Techniques",
-        list(TECHNIQUES),
+        technique_choices(form["run_techniques"]),
         default=form["run_techniques"],
         key="run_techniques",
         selection_mode="multi",
+        format_func=technique_label,
         wrap=True,
     )
+    options_popover("run_technique", lambda text: _add_technique(form, text))
     for technique in selected:
         for prompt in prompts:
             if reason := unavailable(prompt, technique):
                 st.caption(f"{technique} does not work with {plain(prompt.name)}: {plain(reason)}.")
     return list(selected)
+
+
+def _add_technique(form: FormValues, text: str) -> None:
+    """Selects one more technique. Its button is drawn anew, since a value that its options lacked would be lost."""
+    selected = st.session_state.pop("run_techniques", form["run_techniques"])
+    form["run_techniques"] = list(dict.fromkeys([*selected, text]))
 
 
 def models_field() -> list[str]:

@@ -13,7 +13,8 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.library.folder import Library
 from promptgrid.prompt import Message
 from promptgrid.store import Database, drafts, plans
-from promptgrid.ui.compose import tabs, try_once
+from promptgrid.ui.compose import attempt as last_attempt
+from promptgrid.ui.compose import tabs
 from tests.faults.disk import Disk
 from tests.faults.server import HostileServer
 from tests.ui import pages
@@ -132,7 +133,7 @@ def test_a_model_chosen_just_before_the_press_is_the_one_that_is_asked(hostile: 
 def test_a_reply_that_comes_while_the_page_is_drawn_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     page = tried(opened())
     answers = iter([True])  # when the page looks first; after that it has ended
-    monkeypatch.setattr(try_once.Try, "running", property(lambda attempt: next(answers, False)))
+    monkeypatch.setattr(last_attempt.Try, "running", property(lambda attempt: next(answers, False)))
     ran(page)
     assert page.button(key="compose_try")
 
