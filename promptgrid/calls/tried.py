@@ -10,7 +10,7 @@ from promptgrid.calls.score_reply import blind_score
 from promptgrid.calls.single import stream_try
 from promptgrid.endpoint import Reply
 from promptgrid.grid import Plan, Point
-from promptgrid.grid.step_points import step_point
+from promptgrid.grid.points import step_point
 from promptgrid.loop import gather
 from promptgrid.store import Database
 from promptgrid.techniques import Done, Progress, StepCall, StepReply
@@ -50,11 +50,15 @@ class TriedCell:
         progress = started(self.plan, self.point)
         free = asyncio.Semaphore(connections.connect(self.point.endpoint).concurrency)
         while progress.done is None:
-            mine = [TriedStep(call, step_point(self.point, call, connections.connect)) for call in progress.calls]
+            mine = [TriedStep(call, self._point_of(call)) for call in progress.calls]
             self.steps += mine
             await gather([self._stream(database, step, free) for step in mine])
             progress.answer([step.answered for step in mine if step.answered])
         self.done = progress.done
+
+    def _point_of(self, call: StepCall) -> Point:
+        names = {self.point.endpoint, connections.split_model(call.ask.model or self.point.model_ref)[0]}
+        return step_point(self.point, call, {name: connections.connect(name) for name in names})
 
     async def _stream(self, database: Database, step: TriedStep, free: asyncio.Semaphore) -> None:
         async with free:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def as_text(sheet: Preflight) -> str:
-    cells, calls = humanize.many(sheet.cells, "cell"), humanize.many(sheet.replies.calls, "call")
+    cells, calls = humanize.many(sheet.cells, "cell"), phrases.calls_words(sheet.replies)
     lines = [f"{cells}: {calls} to send, {sheet.replies.answered:,} already answered"]
     lines += [_model_line(model) for model in sheet.models]
     lines += [judge_line(model) for model in sheet.judges]
@@ -41,7 +41,7 @@ def as_text(sheet: Preflight) -> str:
 
 def _model_line(model: ModelPreflight) -> str:
     about = "" if model.exact else "≈ "
-    parts = [humanize.many(model.calls, "call"), f"{about}{model.prompt_tokens:,} prompt tokens"]
+    parts = [phrases.calls_words(model), f"{about}{model.prompt_tokens:,} prompt tokens"]
     if model.completion_ceiling is not None:
         parts.append(f"at most {model.completion_ceiling:,} reply tokens")
     parts += [phrases.dated_cost(model, [model]), humanize.duration(model.seconds)]

@@ -23,7 +23,8 @@ _Number = TypeVar("_Number", int, float)
 class Estimate:
     """The expected size and cost of some calls. None means not known.
 
-    calls               number of calls to be sent
+    calls               number of calls to be sent, at most
+    spare_calls         number of these calls that are not made if techniques in several steps end early
     asked               number of cells that these calls answer; one call can answer several (see Request.n)
     answered            number of cells whose reply is stored
     shared              number of cells whose request equals that of other cells, and which show their replies
@@ -39,6 +40,7 @@ class Estimate:
     """
 
     calls: int = 0
+    spare_calls: int = 0
     asked: int = 0
     answered: int = 0
     shared: int = 0
@@ -109,6 +111,7 @@ def _estimate_steps(planned: PlannedPoint, facts: ModelFacts, samples: int, note
         whole = cost_of(facts, most * tokens + earlier, most * room).usd
     return Estimate(
         calls=samples * most,
+        spare_calls=samples * (most - 1),
         asked=samples,
         prompt_tokens=samples * most * tokens,
         completion_ceiling=_times(samples * most, room),

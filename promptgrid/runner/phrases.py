@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from promptgrid.grid.estimate import Estimate
 from promptgrid.grid.preflight import ModelPreflight, Preflight
-from promptgrid.humanize import clock, dollars
+from promptgrid.humanize import clock, dollars, many
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.runs import ACTIVE, RunInfo, RunProgress, RunStatus
 
@@ -167,6 +167,11 @@ def attempt_words(attempt: Attempt, info: RunInfo, status: str, now: float | Non
 
 
 _ATTEMPTS: Mapping[str, str] = {"unreported": "answered, cost not reported"}
+
+
+def calls_words(estimate: Estimate) -> str:
+    """Returns the number of calls in words: `24 calls`, or `up to 24 calls` where techniques may end early."""
+    return ("up to " if estimate.spare_calls else "") + many(estimate.calls, "call")
 
 
 def budget_words(preflight: Preflight) -> str:

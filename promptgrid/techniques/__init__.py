@@ -28,6 +28,6 @@ from promptgrid.techniques.wording import WORDING, wording
 __all__ = [
     "TECHNIQUES", "WORDING", "Ask", "Done", "ExamplesAs", "Progress", "PromptPart", "StepCall", "StepReply", "Task",
     "Technique", "Turn", "answer_marker", "build_turns", "first_call", "known_technique", "most_calls",
-    "parse_technique", "progress", "reached", "select_examples", "split_techniques", "technique_calls", "unavailable", "votes",
-    "wording",
+    "parse_technique", "progress", "reached", "select_examples", "split_techniques", "technique_calls",
+    "unavailable", "votes", "wording",
 ]  # fmt: skip

@@ -124,6 +124,8 @@ def test_a_technique_in_several_steps_is_estimated_with_all_its_calls() -> None:
     steps = sheet(techniques=["self-refine:rounds=2"], max_tokens=100)
     single = sheet(techniques=["chain-of-thought"], max_tokens=100)
     assert steps.total.calls == 5 * single.total.calls
+    assert steps.total.calls - steps.total.spare_calls == single.total.calls
+    assert not single.total.spare_calls
     assert not steps.total.exact
     assert steps.total.cost_floor == single.total.cost_floor
     assert (steps.total.cost_ceiling or 0) > 5 * (single.total.cost_ceiling or 0)

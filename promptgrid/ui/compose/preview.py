@@ -38,10 +38,10 @@ from promptgrid.ui.compose.values import (
 from promptgrid.ui.server import database, token_counter
 from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
+from promptgrid.ui.widgets.fields import options_popover, technique_choices, technique_label
 from promptgrid.ui.widgets.live_text import CELL, template_note, token_note, watch_text
 from promptgrid.ui.widgets.messages import turn_list
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.techniques import options_popover, technique_choices, technique_label
 from promptgrid.ui.widgets.token_bar import token_bar
 
 MESSAGES_HEIGHT = 270  # px
@@ -145,14 +145,14 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
             f" once sends them once; a run asks for samples: {VOTES} or more, at a temperature above 0.{zero}"
         )
     calls = techniques.reached(techniques.progress(prompt, values, technique), last_replies())
-    call = _selected_step(calls, technique)
+    call = _selected_step(calls, techniques.most_calls(prompt, technique))
     turn_list(call.ask.turns, height=MESSAGES_HEIGHT, key="compose_messages")
     _budget(prompt, call.ask.turns, model)
 
 
-def _selected_step(calls: Sequence[StepCall], technique: str) -> StepCall:
-    """Draws the choice of the step whose messages are shown, for a technique of several calls; returns its call."""
-    most = techniques.most_calls(technique)
+def _selected_step(calls: Sequence[StepCall], most: int) -> StepCall:
+    """Draws the choice of the step whose messages are shown, if the cell takes up to `most` > 1 calls; returns its
+    call."""
     if most == 1:
         return calls[0]
     names = [call.ask.step for call in calls]

@@ -131,7 +131,7 @@ def _draw(attempt: Try, running: bool) -> None:
 
 def _replies(cell: TriedCell) -> None:
     """Draws the reply of a technique of one call; of several, the list of its steps with the reply of each."""
-    if most_calls(cell.point.technique) == 1:
+    if most_calls(cell.point.prompt, cell.point.technique) == 1:
         text = next((step.reply.text if step.reply else step.text for step in cell.steps), "")
         st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
         return

@@ -25,9 +25,14 @@ from promptgrid.ui import server
 from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
-from promptgrid.ui.widgets.fields import number_field, parameter_field
+from promptgrid.ui.widgets.fields import (
+    number_field,
+    options_popover,
+    parameter_field,
+    technique_choices,
+    technique_label,
+)
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.techniques import options_popover, technique_choices, technique_label
 from promptgrid.ui.widgets.undo import forget_undo, offer_undo
 
 DRAFT = "run"

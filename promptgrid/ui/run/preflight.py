@@ -93,7 +93,8 @@ def _summary(plan: Plan, preflight: Preflight) -> str | None:
             st.markdown(" · ".join(facts(preflight)))
             if preflight.replies.answered or plan.fresh:
                 st.toggle("Ask again", key="run_fresh", help="Sends answered cells again, and pays for them again.")
-        label, disabled = calls_label("Start", preflight.total.calls), bool(reason)
+        total, disabled = preflight.total, bool(reason)
+        label = calls_label("Start", total.calls, at_most=bool(total.spare_calls))
         pressed = st.button(
             label, type="primary", key="start", shortcut="Ctrl+Enter", disabled=disabled, width=START_WIDTH
         )
@@ -151,7 +152,8 @@ def _start(plan: Plan) -> str | None:
 def facts(preflight: Preflight) -> list[str]:
     """Returns the figures of the preflight (calls, tokens, cost, time and so on), each as Markdown."""
     replies, total = preflight.replies, preflight.total
-    parts = [f"**{replies.calls:,}** {'call' if replies.calls == 1 else 'calls'}"]
+    up_to = "up to " if replies.spare_calls else ""
+    parts = [f"{up_to}**{replies.calls:,}** {'call' if replies.calls == 1 else 'calls'}"]
     parts += [f"**{replies.answered:,}** already answered"] if replies.answered else []
     parts += [f"**{replies.shared:,}** duplicates"] if replies.shared else []
     parts.append(f"**{'' if replies.exact else '≈ '}{replies.prompt_tokens:,}** prompt tokens")

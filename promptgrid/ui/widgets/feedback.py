@@ -35,9 +35,10 @@ def show_error(error: Exception) -> None:
             st.code(error.raw, language=None, wrap_lines=True, height=220)
 
 
-def calls_label(label: str, calls: int) -> str:
-    """Returns the label of a button that sends so many calls at once: `Run again · 3 calls`; the plain label for 0."""
-    return f"{label} · {many(calls, 'call')}" if calls else label
+def calls_label(label: str, calls: int, *, at_most: bool = False) -> str:
+    """Returns the label of a button that sends so many calls at once: `Run again · 3 calls`; the plain label for 0.
+    With `at_most`, fewer may be sent: `Run again · up to 3 calls`."""
+    return f"{label} · {'up to ' if at_most else ''}{many(calls, 'call')}" if calls else label
 
 
 def file_notes(prompt: Prompt) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptgrid.store import Database
-from tests.ui.compose.test_page import opened, tried
+from tests.ui import pages
 from tests.ui.pages import press, ran, shown
 
 if TYPE_CHECKING:
@@ -27,12 +27,15 @@ def test_try_once_carries_out_all_steps_and_the_preview_then_has_their_messages(
     hostile: HostileServer, database: Database
 ) -> None:
     hostile.answer = refining
-    page = opened()
+    page = pages.opened("1_Compose.py")
     page.button_group(key="compose_technique").set_value("self-refine")
     ran(page)
     assert "Up to 5 calls" in shown(page)
     assert page.button_group(key="compose_step").options == ["draft"]
-    tried(page)
+    page.selectbox(key="compose_model").set_value("openai/ok")
+    press(ran(page), "compose_try")
+    page.session_state["compose_attempt"].wait(60)
+    ran(page)
     steps = ["draft", "critique 1", "refine 1", "critique 2", "refine 2"]
     assert page.button_group(key="compose_step").options == steps
     assert [name for name in steps if f"**{name}**" in shown(page)] == steps
@@ -42,7 +45,7 @@ def test_try_once_carries_out_all_steps_and_the_preview_then_has_their_messages(
 
 
 def test_options_of_a_technique_are_chosen_there(hostile: HostileServer) -> None:
-    page = opened()
+    page = pages.opened("1_Compose.py")
     page.selectbox(key="compose_technique_adjusted").set_value("self-refine")
     ran(page)
     page.number_input(key="compose_technique_self-refine_rounds").set_value(1)

@@ -232,6 +232,20 @@ def test_self_consistency_asks_for_samples_and_one_press_takes_them(run_page: Ap
     assert not page.exception
 
 
+def test_a_technique_gets_its_options_and_the_preflight_says_how_many_calls_it_takes_at_most(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.selectbox(key="run_technique_adjusted").set_value("self-refine").run()
+    page.number_input(key="run_technique_self-refine_rounds").set_value(1).run()
+    page.button(key="run_technique_add").click().run()
+    assert page.button_group(key="run_techniques").value == ["zero-shot", "few-shot", "self-refine:rounds=1"]
+    cases = 36
+    assert f"up to **{(2 + 3) * cases}** calls" in shown(page)
+    page.run()
+    assert page.button_group(key="run_techniques").value == ["zero-shot", "few-shot", "self-refine:rounds=1"]
+    assert page.button(key="start").label == f"Start · up to {(2 + 3) * cases} calls"
+
+
 def test_a_technique_that_a_prompt_cannot_serve_is_explained(run_page: AppTest) -> None:
     page = run_page
     page.query_params["prompts"] = "continuation-zh"
