@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid.errors import PromptError
-from promptgrid.techniques import WORDING
+from promptgrid.techniques import TECHNIQUES, WORDING
 from promptgrid.ui.compose import state
 from promptgrid.ui.compose.answer_rule import rule_fields, rule_title
 from promptgrid.ui.compose.fields import ANSWER_COLUMNS, ROLES, Fields, column_of, used_variables
@@ -204,11 +204,11 @@ def _about() -> None:
 
 def _wording(language: str) -> None:
     defaults = WORDING.get(language, WORDING["en"])
-    labels = {
-        "reason": "Asks for the reasoning",
-        "marker": "Starts the line with the answer",
-        "examples_title": "Title of the examples",
-        "question_title": "Title of the question",
-    }
-    for name, label in labels.items():
-        st.text_input(label, key=f"compose_word_{name}", placeholder=defaults[name])
+    for name, technique_names in _users_of_words().items():
+        label = f"{name.replace('_', ' ').capitalize()} ({', '.join(technique_names)})"
+        st.text_area(label, key=f"compose_word_{name}", placeholder=defaults[name], height=68)
+
+
+def _users_of_words() -> dict[str, list[str]]:
+    """Returns, for each text that techniques add to a prompt, the techniques that use it."""
+    return {name: [text for text, one in TECHNIQUES.items() if name in one.words] for name in state.WORDS}

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from promptgrid.techniques import WORDING
 from promptgrid.ui.compose.fields import Fields
 from promptgrid.ui.widgets.live_text import forget_typed
 from promptgrid.ui.widgets.undo import offer_undo
@@ -26,7 +27,7 @@ SIMPLE = (
     *("temperature", "top_p", "max_tokens", "seed", "stop"),
 )
 RULE_TEXTS = ("labels", "synonyms", "schema")  # the fields of the answer rule that are text areas
-WORDS = ("reason", "marker", "examples_title", "question_title")
+WORDS = tuple(WORDING["en"])
 
 
 def fill(content: Fields) -> None:

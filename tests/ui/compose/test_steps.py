@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from promptgrid.library.folder import Library
 from promptgrid.store import Database
 from tests.ui import pages
 from tests.ui.pages import press, ran, shown
@@ -54,3 +56,13 @@ def test_options_of_a_technique_are_chosen_there(hostile: HostileServer) -> None
     assert page.button_group(key="compose_technique").value == "self-refine:rounds=1"
     assert "self-refine:rounds=1 · ≤\u202f3 calls" in page.button_group(key="compose_technique").options
     assert "Up to 3 calls" in shown(page)
+
+
+def test_the_words_of_every_technique_can_be_changed_and_outlive_a_save(library: Library) -> None:
+    prompt, _ = library.load("sentiment")
+    library.save(replace(prompt, name="mine", wording={"critique": "Find mistakes.\n\nSay {stop} if none."}), None)
+    page = pages.opened("1_Compose.py", prompt="mine")
+    page.text_area(key="compose_word_verify").set_value("Only this: {question}")
+    press(ran(page), "compose_save")
+    wording = library.load("mine")[0].wording
+    assert wording == {"critique": "Find mistakes.\n\nSay {stop} if none.", "verify": "Only this: {question}"}
