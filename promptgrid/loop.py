@@ -10,7 +10,8 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
@@ -60,35 +61,31 @@ def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
     return asyncio.run_coroutine_threadsafe(coroutine, background())
 
 
-class deadline:
-    """Runs its `async with` block for at most `seconds`; then cancels the block and raises TimeoutError.
+@asynccontextmanager
+async def deadline(seconds: float) -> AsyncIterator[None]:
+    """Runs the `async with` block for at most `seconds`; then cancels the block and raises TimeoutError.
 
     If the timer itself is late because this process was stopped (Ctrl+Z), the block gets another 5 s: what it waits for
     may have arrived unread.
     """
+    clock = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle
 
-    __slots__ = ("_clock", "_timeout", "_timer", "seconds")
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    async def __aenter__(self) -> None:
-        self._clock = asyncio.get_running_loop()
-        self._timeout = asyncio.timeout(None)
-        await self._timeout.__aenter__()
-        due = self._clock.time() + self.seconds
-        self._timer = self._clock.call_at(due, self._expire, due)
-
-    async def __aexit__(self, *error: Any) -> None:
-        self._timer.cancel()
-        await self._timeout.__aexit__(*error)
-
-    def _expire(self, due: float) -> None:
-        if self._clock.time() - due < _LATE_S:
-            self._timeout.reschedule(due)
+    def expire(due: float) -> None:
+        nonlocal timer
+        if clock.time() - due < _LATE_S:
+            timeout.reschedule(due)
         else:
-            again = self._clock.time() + _CATCH_UP_S
-            self._timer = self._clock.call_at(again, self._expire, again)
+            again = clock.time() + _CATCH_UP_S
+            timer = clock.call_at(again, expire, again)
+
+    due = clock.time() + seconds
+    timer = clock.call_at(due, expire, due)
+    try:
+        async with asyncio.timeout(None) as timeout:
+            yield
+    finally:
+        timer.cancel()
 
 
 async def gather(coroutines: Sequence[Coroutine[Any, Any, T] | asyncio.Task[T]]) -> list[T]:

@@ -21,7 +21,7 @@ from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
 
 if TYPE_CHECKING:
-    from promptgrid.endpoint.http.pool import Pool
+    from promptgrid.endpoint.pool import Pool
 
     Way = Callable[[Pool, str, Sequence[Message], Api, Sequence[Any]], Awaitable[int | None]]
 

@@ -148,7 +148,8 @@ def _causes(error: BaseException | None) -> list[str]:
     """Returns the messages of the error and of its causes, the innermost last."""
     messages: list[str] = []
     while error is not None:
-        messages.append(str(error).strip())
+        message = getattr(error, "message", None)  # aiohttp's str() adds a status that the server did not send
+        messages.append((message if isinstance(message, str) else str(error)).strip())
         error = error.__cause__ or error.__context__
     return messages
 

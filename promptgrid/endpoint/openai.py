@@ -30,7 +30,7 @@ from promptgrid.prompt import Api, Message
 if TYPE_CHECKING:
     import openai
 
-    from promptgrid.endpoint.http.pool import HttpResponse, Pool
+    from promptgrid.endpoint.pool import HttpResponse, Pool
 
 CONCURRENCY = 8
 MAX_N = 8  # of OpenAI's own service
@@ -269,7 +269,7 @@ class OpenAIEndpoint:
         self._follow_loop()
         if self._pool is None:
             wanted = headers.request_headers(self.settings)
-            from promptgrid.endpoint.http import pool
+            from promptgrid.endpoint import pool
 
             self._pool = pool.opened(self.settings, wanted)
         return self._pool

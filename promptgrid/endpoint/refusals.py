@@ -16,7 +16,7 @@ from promptgrid.errors import EndpointError, ErrorKind
 from promptgrid.prompt.parameters import NAMES
 
 if TYPE_CHECKING:
-    from promptgrid.endpoint.http.pool import HttpResponse
+    from promptgrid.endpoint.pool import HttpResponse
 
 PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "max_completion_tokens", "logprobs", "top_logprobs"}
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})

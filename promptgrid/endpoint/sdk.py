@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from promptgrid.endpoint import faults, headers
-from promptgrid.endpoint.http.pool import HttpStream
+from promptgrid.endpoint.pool import HttpStream
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.loop import deadline
 from promptgrid.prompt import Api

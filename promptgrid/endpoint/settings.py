@@ -16,7 +16,6 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +39,7 @@ FILE = "endpoints.toml"  # the name of the file, and of its fault among those of
 RESERVED_NAMES = ("builtin",)
 
 
-@dataclass(frozen=True)  # no slots: `secrets` is a cached property
+@dataclass(frozen=True, slots=True)
 class EndpointSettings:
     """How to reach one endpoint.
 
@@ -97,7 +96,7 @@ class EndpointSettings:
         """Whether this is OpenAI's service, which rejects `max_tokens` for newer models and has no /tokenize."""
         return is_openai(self.base_url)
 
-    @cached_property
+    @property
     def secrets(self) -> tuple[str, ...]:
         """The texts that may never be shown: the key and the values of headers, if they have 8 characters or more. Left
         out are plain words, such as the key "not-needed" of a local server, and the values of well-known headers."""

@@ -11,7 +11,7 @@ from promptgrid.endpoint.events import Fold, Lines
 from promptgrid.endpoint.redaction import UnfinishedText, redacted
 
 if TYPE_CHECKING:
-    from promptgrid.endpoint.http.pool import HttpStream
+    from promptgrid.endpoint.pool import HttpStream
 
 Read = Callable[..., list[Reply]]
 """(body, raw, fields that the replies share) -> replies."""

@@ -12,13 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from promptgrid import connections, loop
-from promptgrid.endpoint.base import before_writing
-from promptgrid.endpoint.http.connection import Connection
-from promptgrid.endpoint.http.pool import Pool
-from promptgrid.endpoint.http.route import Route
 from promptgrid.errors import StoreError
 from promptgrid.runner import carry_out as carrying_out
 from promptgrid.runner import client
@@ -266,16 +263,15 @@ def test_a_call_whose_run_is_taken_over_while_it_connects_is_not_sent(
     database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_id = client.submit(database, a_plan(words=5, concurrency=1))
-    connected = Route.connected
+    connect = aiohttp.TCPConnector.connect
 
-    async def slept(self: Route) -> Connection:
-        connection = await connected(self)
-        if before_writing.get() is not None:  # the call, not a question to the server
+    async def slept(self: aiohttp.TCPConnector, request: aiohttp.ClientRequest, *rest: Any, **options: Any) -> Any:
+        connection = await connect(self, request, *rest, **options)
+        if request.method == "POST":
             await asyncio.to_thread(commits.claim, database, run_id)
         return connection
 
-    monkeypatch.setattr(Route, "connected", slept)
-    monkeypatch.setattr(Pool, "_take", lambda self: None)  # each request connects
+    monkeypatch.setattr(aiohttp.TCPConnector, "connect", slept)
     monkeypatch.setattr(carrying_out, "_EPOCH_S", -1.0)  # any look may be too old
     monkeypatch.setattr(carrying_out, "_WATCH_S", 60.0)
     with pytest.raises(commits.Fenced):

@@ -14,7 +14,7 @@ from promptgrid import builtin, connections, loop, tokens
 from promptgrid.cases.decoding import read_text
 from promptgrid.endpoint import EndpointSettings, Token
 from promptgrid.endpoint.counting import TokenCounter, spelt
-from promptgrid.endpoint.http.pool import HttpResponse
+from promptgrid.endpoint.pool import HttpResponse
 from promptgrid.errors import PlanError, TextError
 from promptgrid.tokens import count, pieces
 from promptgrid.tokens.cache import CountCache
