@@ -93,8 +93,12 @@ def from_file(name: str) -> OpenPrompt:
 
 
 def _from_draft(name: str) -> OpenPrompt | None:
-    """Returns the prompt with the draft that this tab opens; None if there is none."""
-    info = tabs.free_draft(drafts.prompt_drafts_of(database(), name), st.query_params.get("draft", ""))
+    """Returns the prompt with the draft that this tab opens; None if there is none. A prompt without a file opens with
+    a copy of the draft that another tab holds."""
+    infos = drafts.prompt_drafts_of(database(), name)
+    info = tabs.free_draft(infos, st.query_params.get("draft", ""))
+    if info is None and library().etag(name) is None:
+        info = next((one for one in infos if one.kind == "draft"), None)
     return None if info is None else with_draft(name, info.id)
 
 

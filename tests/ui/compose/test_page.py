@@ -429,6 +429,19 @@ def test_a_new_prompt_that_was_discarded_comes_back() -> None:
     assert "films" in page.selectbox(key="compose_choice").options
 
 
+def test_a_second_tab_opens_a_copy_of_a_prompt_that_was_never_saved() -> None:
+    first = opened()
+    first.text_input(key="compose_new_name").set_value("films")
+    press(first, "FormSubmitter:compose_new_name_form-Create")
+    message(first, 1).set_value("Film: {{ film }}")
+    ran(first)
+    second = opened("films")
+    assert message(second, 1).value == "Film: {{ film }}"
+    message(second, 1).set_value("Second")
+    assert "is edited in another tab too" in shown(ran(second))
+    assert message(ran(first), 1).value == "Film: {{ film }}"
+
+
 def test_two_tabs_keep_a_draft_each_and_are_told(library: Library) -> None:
     first, second = opened("sentiment"), opened("sentiment")
     message(first, 0).set_value("first")
