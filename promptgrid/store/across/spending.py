@@ -24,7 +24,7 @@ class MonthSpending:
     unpriced   number of replies whose price is not known
     cost_usd   sum over the others, in US dollars
     prompt_tokens, completion_tokens    sums over the replies that report them; None: none does. The prompt of a call
-               that brought several replies counts once for each of them
+               that brought several replies counts once
     """
 
     month: str
@@ -44,7 +44,7 @@ def spending(database: Database) -> list[MonthSpending]:
         sa.func.count(),
         sa.func.count() - sa.func.count(replies.c.cost_usd),
         sa.func.coalesce(sa.func.sum(replies.c.cost_usd), 0.0),
-        sa.func.sum(replies.c.prompt_tokens),
+        sa.func.sum(sa.cast(replies.c.prompt_tokens, sa.Float) / replies.c.batch),  # a call's replies share one prompt
         sa.func.sum(replies.c.completion_tokens),
     )
     model = (replies.c.endpoint, replies.c.model)
@@ -59,15 +59,16 @@ def spending(database: Database) -> list[MonthSpending]:
 
 
 def _sum(days: list[MonthSpending]) -> MonthSpending:
-    def added(name: str) -> int | None:
+    def added(name: str) -> float | None:
         known = [value for day in days if (value := getattr(day, name)) is not None]
         return sum(known) if known else None
 
+    prompts = added("prompt_tokens")
     return replace(
         days[0],
         replies=sum(day.replies for day in days),
         unpriced=sum(day.unpriced for day in days),
         cost_usd=sum(day.cost_usd for day in days),
-        prompt_tokens=added("prompt_tokens"),
+        prompt_tokens=None if prompts is None else round(prompts),
         completion_tokens=added("completion_tokens"),
     )

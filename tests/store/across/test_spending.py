@@ -28,6 +28,14 @@ def test_costs_are_summed_by_month_and_model(database: Database) -> None:
     ]
 
 
+def test_a_prompt_that_brought_several_replies_counts_once(database: Database) -> None:
+    run_id = store_run(database, [Cell(prompt_tokens=10)] * 3)
+    with database.write() as connection:
+        connection.execute(replies.update().where(replies.c.run_id == run_id).values(batch=3))
+    (line,) = spending(database)
+    assert (line.replies, line.prompt_tokens) == (3, 10)
+
+
 def test_a_price_that_is_not_known_is_not_in_the_sum(database: Database) -> None:
     store_run(database, [Cell(cost_usd=None)])
     (line,) = spending(database)
