@@ -227,7 +227,8 @@ def check(name: str) -> EndpointState:
     except TimeoutError:
         return EndpointState(name, False, f"No answer within {CHECK_S:.0f} seconds. Is the server running?")
     except PromptgridError as error:
-        return EndpointState(name, False, str(error))
+        text = str(error).removeprefix(f"{name} ")  # the name stands before the state wherever it is shown
+        return EndpointState(name, False, text[:1].upper() + text[1:])
     return EndpointState(name, True, f"{len(served):,} models.", served, shortened=len(served) == MOST_MODELS)
 
 

@@ -27,6 +27,12 @@ def two(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     (config / "endpoints.toml").write_text('[deepseek]\nbase_url = "http://127.0.0.1:9/v1"\n')
 
 
+def test_the_state_of_an_endpoint_leaves_its_name_to_the_line_that_shows_it(two: None) -> None:
+    state = connections.check("deepseek")
+    assert not state.ok
+    assert state.message.startswith("Cannot be reached at http://127.0.0.1:9/v1")
+
+
 def test_the_built_in_endpoint_is_always_there() -> None:
     assert connections.endpoint_names() == ["builtin"]
     assert connections.settings() == {}

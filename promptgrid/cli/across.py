@@ -35,8 +35,11 @@ def search(text: str, limit: int, as_json: bool) -> None:
     if not matches:
         echo("No reply contains it.")
         return
-    rows = [[m.run_id, f"{datetime.fromtimestamp(m.created):%F}", m.case_id, m.label, m.excerpt] for m in matches]
-    print_table(["run", "created", "case", "variant", "reply"], rows)
+    rows = [
+        [m.run_id, f"{datetime.fromtimestamp(m.created):%F}", m.case_id, str(m.sample), m.label, m.excerpt]
+        for m in matches
+    ]
+    print_table(["run", "created", "case", "sample", "variant", "reply"], rows)
     if len(matches) == limit:
         echo(f"These are the newest {limit:,}; --limit lists more.")
 

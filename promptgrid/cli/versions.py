@@ -85,4 +85,7 @@ def rollback(prompt: str, version: str) -> None:
     before = library.load(prompt)[0].version[:6]
     plans.roll_back(Database(), library, prompt, version)
     now = library.load(prompt)[0].version[:6]
-    echo(f"{prompt} has the version {now}. To undo: promptgrid rollback {prompt} {before}")
+    if now == before:
+        echo(f"{prompt} has the version {now} already.")
+    else:
+        echo(f"{prompt} has the version {now}. To undo: promptgrid rollback {prompt} {before}")

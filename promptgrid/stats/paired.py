@@ -81,11 +81,11 @@ class Comparison:
             if self.cases_needed is None:
                 return few
             return (
-                f"{few} If the difference is as observed, about {self.cases_needed:,} more would show it, at"
-                f" p < {level(self.look + 1):.2g}, which look {self.look + 1} asks for."
+                f"{few} If the difference is as observed, about {self.cases_needed:,} more cases would show it,"
+                f" at p < {level(self.look + 1):.2g}, the limit of look {self.look + 1}."
             )
         correction = f", corrected for {self.among} comparisons" if self.among > 1 else ""
-        again = f", below the {self.level:.2g} that look {self.look} asks for" if self.look > 1 else ""
+        again = f", below {self.level:.2g}, the limit of look {self.look}" if self.look > 1 else ""
         return (
             f"{a_name} is {self.verdict} than {b_name} over {_cases(self.n)}: {means}, a difference of"
             f" {_points(self.a - self.b)} points (95 % interval {low} to {high}); p {_p(self.p_adjusted)}{correction}"

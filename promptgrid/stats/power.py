@@ -33,12 +33,13 @@ class Reach:
 
     @property
     def sentence(self) -> str:
-        """The power as a sentence: `Over 78 cases, +10 points are seen in about 31 of 100 such comparisons; for 80 of
-        100 you need about 246 cases`."""
+        """The power as a sentence: `With 78 cases, a true gain of 10 points is found in about 31 of 100 comparisons;
+        for 80 of 100, about 246 cases are needed.`"""
         of = f"{self.cases:,} case{'' if self.cases == 1 else 's'}"
         often = "fewer than 1" if self.power < 0.01 else f"about {min(99, round(100 * self.power))}"
-        enough = "" if self.power >= POWER else f"; for {100 * POWER:.0f} you need about {self.needed:,} cases"
-        return f"Over {of}, +{100 * self.difference:.0f} points are seen in {often} of 100 such comparisons{enough}."
+        enough = f"; for {100 * POWER:.0f} of 100, about {self.needed:,} cases are needed" if self.power < POWER else ""
+        gain = f"a true gain of {100 * self.difference:.0f} points"
+        return f"With {of}, {gain} is found in {often} of 100 comparisons{enough}."
 
     @property
     def method(self) -> str:

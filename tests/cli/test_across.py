@@ -14,6 +14,7 @@ def test_replies_of_all_runs_are_searched() -> None:
     listed = promptgrid("search", "天气").stdout
     assert "run00001" in listed
     assert "today 天气 is fine" in listed
+    assert "case  sample  variant" in listed
     (match,) = json.loads(promptgrid("search", "WEATHER", "--json").stdout)
     assert (match["case_id"], match["variant"]["technique"]) == ("2", "zero-shot")
     assert "\x1b" not in promptgrid("search", "weather").stdout

@@ -66,3 +66,5 @@ def test_a_prompt_is_rolled_back_and_the_way_back_is_said(library: Library) -> N
     assert f"promptgrid rollback label {new.version[:6]}" in result.stdout
     promptgrid("rollback", "label", new.version[:6])
     assert library.load("label")[0] == new
+    again = promptgrid("rollback", "label", new.version[:6])
+    assert again.stdout == f"label has the version {new.version[:6]} already.\n"

@@ -99,7 +99,7 @@ def test_a_second_look_asks_for_more_evidence_and_says_so() -> None:
     assert (second.verdict, second.level) == ("needs more", 0.003)
     surely = stats.compared(*flags(18, 2, 20), look=2)
     assert surely.verdict == "better"
-    assert surely.sentence("A", "B").endswith("p < 0.001, below the 0.003 that look 2 asks for.")
+    assert surely.sentence("A", "B").endswith("p < 0.001, below 0.003, the limit of look 2.")
 
 
 def test_sentences_are_plain() -> None:
@@ -113,7 +113,7 @@ def test_sentences_are_plain() -> None:
     )
     assert stats.compared(*flags(4, 1, 15)).sentence("A", "B") == (
         "20 cases are too few to tell A from B: 95 % against 80 %."
-        " If the difference is as observed, about 138 more would show it, at p < 0.003, which look 2 asks for."
+        " If the difference is as observed, about 138 more cases would show it, at p < 0.003, the limit of look 2."
     )
     assert stats.compared([1.0], [1.0]).sentence("A", "B") == "1 case is too few to tell A from B: 100 % against 100 %."
     assert stats.compared([], []).sentence("A", "B") == "No case has a score of both A and B."

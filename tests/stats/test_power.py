@@ -46,9 +46,10 @@ def test_power_grows_with_cases_and_falls_with_comparisons() -> None:
 
 def test_the_sentence_says_what_is_seen_and_what_would_be_enough() -> None:
     assert reach(78).sentence == (
-        "Over 78 cases, +10 points are seen in about 31 of 100 such comparisons; for 80 you need about 246 cases."
+        "With 78 cases, a true gain of 10 points is found in about 31 of 100 comparisons; for 80 of 100, about 246"
+        " cases are needed."
     )
     assert reach(78).method == ("power of McNemar's test, Duffy 1984, where 30 % of the cases tell the two apart")
     assert "fewer than 1 of 100" in reach(1).sentence
     assert "for 3 comparisons" in reach(80, 3).method
-    assert "you need" not in reach(400).sentence
+    assert "needed" not in reach(400).sentence

@@ -59,16 +59,15 @@ def spending(database: Database) -> list[MonthSpending]:
 
 
 def _sum(days: list[MonthSpending]) -> MonthSpending:
-    def added(name: str) -> float | None:
+    def added(name: str) -> int | None:
         known = [value for day in days if (value := getattr(day, name)) is not None]
-        return sum(known) if known else None
+        return round(sum(known)) if known else None
 
-    prompts = added("prompt_tokens")
     return replace(
         days[0],
         replies=sum(day.replies for day in days),
         unpriced=sum(day.unpriced for day in days),
         cost_usd=sum(day.cost_usd for day in days),
-        prompt_tokens=None if prompts is None else round(prompts),
+        prompt_tokens=added("prompt_tokens"),
         completion_tokens=added("completion_tokens"),
     )

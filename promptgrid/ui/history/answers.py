@@ -62,5 +62,5 @@ def _line(match: AnswerMatch) -> None:
     with st.container(gap=None, key=f"history_match_{match.run_id}_{match.position}"):
         query = {"run": match.run_id, "case": match.case_id, "variant": match.variant.id, "sample": str(match.sample)}
         st.page_link(links.COMPARE, label=plain(match.excerpt, limit=240), query_params=query, width="stretch")
-        where = [f"case {match.case_id}", match.label, match.run_name, moment(match.created)]
+        where = [f"case {match.case_id}", f"sample {match.sample}", match.label, match.run_name, moment(match.created)]
         st.caption(plain(" · ".join(where), limit=240))

@@ -23,7 +23,7 @@ _GO = "pg_go"  # in the session state: the place to go to
 KEYS: Sequence[tuple[str, str]] = (
     ("Ctrl+K", "go to a page, a prompt or a run"),
     ("Ctrl+S", "save"),
-    ("Ctrl+Enter", "take the text of a field; on Compose try once, on Chat send"),
+    ("Ctrl+Enter", "take the text of a field; on Compose try once, on Run start, on Chat send"),
     ("Esc", "close what is open"),
     ("?", "show these keys"),
     ("↑ ↓ ← →", "move between the cells of Compare, say which reply is better on Judge"),

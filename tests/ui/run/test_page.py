@@ -547,7 +547,7 @@ def test_a_part_of_the_cases_is_run_and_the_openings_of_prove_are_told(run_page:
 
 def test_the_preflight_says_what_a_comparison_can_find(run_page: AppTest) -> None:
     run_page.run()
-    assert "Over 18 cases, +10 points are seen in" in shown(run_page)
+    assert "With 18 cases, a true gain of 10 points is found in" in shown(run_page)
 
 
 def test_checks_that_cases_bring_are_told_before_the_start_and_kept(run_page: AppTest) -> None:
