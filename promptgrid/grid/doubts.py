@@ -14,7 +14,8 @@ from promptgrid.prompt import Prompt
 from promptgrid.prompt.braces import braces_sentence, single_braces
 from promptgrid.prompt.chained import needed_variables
 from promptgrid.prompt.parameters import SPECS
-from promptgrid.techniques import votes
+from promptgrid.prompt.template import variables
+from promptgrid.techniques import select_examples, votes
 from promptgrid.text import one_line
 
 LEAST_VOTES = 3  # samples of a case, of which two can agree against one
@@ -29,6 +30,7 @@ def doubts(plan: Plan) -> list[str]:
     for prompt in plan.prompts:
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in unread_expected(prompt, plan.cases)]
+        lines += examples_doubts(prompt, plan.techniques)
         lines += [*_unscored(plan, prompt, columns), *_unused_columns(plan, prompt, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in _check_problems(plan, prompt)]
     return list(dict.fromkeys(lines))
@@ -110,6 +112,22 @@ def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:
     columns = plan.columns
     names = [(p, single_braces(p.messages, [*columns, *(item.name for item in p.inputs)])) for p in plan.prompts]
     return {f'"{prompt.name}": {braces_sentence(single)}': (prompt, single) for prompt, single in names if single}
+
+
+def examples_doubts(prompt: Prompt, techniques: Sequence[str]) -> list[str]:
+    """Returns a sentence if the techniques send examples that have a value for none of the variables of the prompt's
+    last user message, so that each example asks the question of the case itself; else []."""
+    question = next((message for message in reversed(prompt.messages) if message.role == "user"), None)
+    asked = {variable.name for variable in variables([question])} if question else set()
+    sent = {id(example) for text in techniques for example in select_examples(prompt, text)}
+    open_ = [str(i) for i, one in enumerate(prompt.examples, 1) if id(one) in sent and asked.isdisjoint(one.inputs)]
+    if not asked or not open_:
+        return []
+    which = f"Example {open_[0]} has" if len(open_) == 1 else f"Examples {', '.join(open_[:_LISTED])} have"
+    return [
+        f'"{prompt.name}": {which} no value for {" or ".join(sorted(asked))}: the question of each case is sent in its'
+        " place, with the example's answer."
+    ]
 
 
 def votes_doubts(plan: Plan) -> list[str]:

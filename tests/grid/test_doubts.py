@@ -10,7 +10,7 @@ from promptgrid.errors import MissingVariables
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts
-from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.prompt import AnswerRule, Example, Message, Prompt
 
 
 def plan(text: str, rule: AnswerRule, *cases: tuple[dict[str, Any], str | None]) -> Plan:
@@ -149,3 +149,26 @@ def test_a_vote_needs_samples_that_differ(settings: dict[str, Any], words: str) 
         Plan.of(**{"prompts": base.prompts, "cases": base.cases, "techniques": ("self-consistency",), **settings})
     )
     assert [words in sentence for sentence in sentences] == [True] * bool(words)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "techniques", "told"),
+    [
+        (
+            [{}, {"q": "2"}],
+            ("few-shot",),
+            ["Example 1 has no value for language or q: the question of each"],
+        ),
+        ([{}, {}], ("zero-shot", "few-shot"), ["Examples 1, 2 have no value"]),
+        ([{"q": "2"}], ("few-shot",), []),  # the language is that of the case
+        ([{}], ("zero-shot",), []),
+        ([{}], ("few-shot-cot",), []),  # sends none without reasoning
+    ],
+)
+def test_an_example_that_asks_the_question_of_the_case_itself_is_told(
+    inputs: list[dict[str, str]], techniques: tuple[str, ...], told: list[str]
+) -> None:
+    base = plan("{{ q }} in {{ language }}", AnswerRule(), ({"q": "1", "language": "fr"}, None))
+    prompt = replace(base.prompts[0], examples=tuple(Example(values, "a") for values in inputs))
+    sentences = doubts(replace(base, prompts=(prompt,), techniques=techniques))
+    assert [words in sentence for words, sentence in zip(told, sentences, strict=True)] == [True] * len(told)

@@ -15,7 +15,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
-from promptgrid.grid.doubts import VOTES
+from promptgrid.grid.doubts import VOTES, examples_doubts
 from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.techniques import StepCall, Turn
@@ -147,6 +147,8 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
     calls = techniques.reached(techniques.progress(prompt, values, technique), last_replies())
     call = _selected_step(calls, techniques.most_calls(prompt, technique))
     turn_list(call.ask.turns, height=MESSAGES_HEIGHT, key="compose_messages")
+    for doubt in examples_doubts(prompt, [technique]):
+        st.caption(f":orange[{plain(doubt)}]")
     _budget(prompt, call.ask.turns, model)
 
 
