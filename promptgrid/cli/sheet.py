@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 def as_text(sheet: Preflight) -> str:
     cells, calls = humanize.many(sheet.cells, "cell"), phrases.calls_words(sheet.replies)
-    lines = [f"{cells}: {calls} to send, {sheet.replies.answered:,} already answered"]
+    lines = [
+        f"{cells}: {calls} to send{phrases.for_replies(sheet.replies)}, {sheet.replies.answered:,} already answered"
+    ]
     lines += [_model_line(model) for model in sheet.models]
     lines += [judge_line(model) for model in sheet.judges]
     lines += [f"  {model.ref}: {note}" for model in sheet.models for note in model.notes]

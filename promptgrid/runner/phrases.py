@@ -174,6 +174,12 @@ def calls_words(estimate: Estimate) -> str:
     return ("up to " if estimate.spare_calls else "") + many(estimate.calls, "call")
 
 
+def for_replies(estimate: Estimate) -> str:
+    """Returns ` for 72 replies` where calls bring several replies each, so that there are fewer calls than cells to
+    answer; else ""."""
+    return f" for {estimate.asked:,} replies" if estimate.asked > estimate.calls > 0 else ""
+
+
 def budget_words(preflight: Preflight) -> str:
     """Returns a warning if the plan may exceed its budget, or if that is unknown; "" without a budget, or if the
     highest possible cost is within it."""

@@ -36,6 +36,12 @@ def test_a_cost_says_how_old_its_price_is_and_an_old_one_is_not_exact(dates: lis
     assert phrases.dated_cost(PAID, [priced(day) for day in dates]) == words
 
 
+def test_fewer_calls_than_replies_are_explained() -> None:
+    assert phrases.for_replies(Estimate(calls=36, asked=72)) == " for 72 replies"
+    assert phrases.for_replies(Estimate(calls=200, asked=40)) == ""
+    assert phrases.for_replies(Estimate(calls=0, answered=72)) == ""
+
+
 def test_what_is_free_or_has_no_price_has_no_date() -> None:
     free = priced("", free=True)
     assert phrases.dated_cost(free, [free]) == "free"

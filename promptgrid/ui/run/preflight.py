@@ -153,7 +153,8 @@ def facts(preflight: Preflight) -> list[str]:
     """Returns the figures of the preflight (calls, tokens, cost, time and so on), each as Markdown."""
     replies, total = preflight.replies, preflight.total
     up_to = "up to " if replies.spare_calls else ""
-    parts = [f"{up_to}**{replies.calls:,}** {'call' if replies.calls == 1 else 'calls'}"]
+    calls = "call" if replies.calls == 1 else "calls"
+    parts = [f"{up_to}**{replies.calls:,}** {calls}{phrases.for_replies(replies)}"]
     parts += [f"**{replies.answered:,}** already answered"] if replies.answered else []
     parts += [f"**{replies.shared:,}** duplicates"] if replies.shared else []
     parts.append(f"**{'' if replies.exact else '≈ '}{replies.prompt_tokens:,}** prompt tokens")
