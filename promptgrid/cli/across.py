@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from promptgrid.cli.output import echo, echo_json
 from promptgrid.cli.show import echo_openings, part_option
+
+if TYPE_CHECKING:
+    from promptgrid.store.across.spending import MonthSpending
 
 
 @click.command()
@@ -95,13 +98,21 @@ def costs(as_json: bool) -> None:
     rows = [
         [
             line.month, line.model, f"{line.replies:,}", _count(line.prompt_tokens), _count(line.completion_tokens),
-            f"{line.cost_usd:,.4f}" if line.unpriced < line.replies else "–",
+            _cost(line),
             f"{line.unpriced:,}" if line.unpriced else "",
         ]
         for line in lines
     ]  # fmt: skip
     used = [at for at in range(len(header)) if at < 3 or any(row[at] for row in rows)]
     echo(sheet.table([header[at] for at in used], [[row[at] for at in used] for row in rows]))
+
+
+def _cost(line: MonthSpending) -> str:
+    """Returns the cost as text: `free` for replies that cost nothing, as in the table of a run; – if no price is
+    known."""
+    if line.unpriced == line.replies:
+        return "–"
+    return f"{line.cost_usd:,.4f}" if line.cost_usd or line.unpriced else "free"
 
 
 def _finite(value: Any) -> Any:

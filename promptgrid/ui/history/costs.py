@@ -38,7 +38,8 @@ def costs_table(database: Database) -> None:
     )
     unpriced = sum(line.unpriced for line in lines)
     without = f", without the {unpriced:,} replies whose price is not known" if unpriced else ""
-    st.caption(plain(f"{dollars(sum(line.cost_usd for line in lines))} in all{without}."))
+    total = sum(line.cost_usd for line in lines)
+    st.caption(plain(f"{dollars(total) if total or unpriced else 'Free'} in all{without}."))
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
