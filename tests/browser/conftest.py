@@ -57,7 +57,8 @@ def browser_type_launch_args(
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
     """Starts `streamlit run SCRIPT` on a free port, with a fresh home and the settings that the checkout ships.
 
-    `served(script, OPENAI_BASE_URL=…)` adds to its environment. What it started is ended with it, the runner too.
+    `served(script, OPENAI_BASE_URL=…)` adds to its environment. What it started is ended with it, the runner too. A
+    server whose log complains of a page fails its test.
     """
 
     @contextmanager
@@ -83,8 +84,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
             server.terminate()
             server.wait(timeout=10)
             _end_runner(home)
+        assert complaints(log.read_text("utf-8", "replace")) == [], "the server's log is not silent"
 
     return served
+
+
+_ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:)|^(?=Exception in ASGI)", re.MULTILINE)
+_COMPLAINT = re.compile(r"Warning\b|default value but also|Uncaught|Traceback", re.IGNORECASE)
+# A browser that leaves in mid-answer, and a download that cannot be made, which its reader is told on the page.
+_EXPECTED = ("Exception in ASGI application", "deferred callable")
+
+
+def complaints(log: str) -> list[str]:
+    """The entries of a server's log that complain of a page: a widget's warning, an uncaught error, a traceback."""
+    entries = [entry.strip() for entry in _ENTRY.split(log)]
+    return [one for one in entries if _COMPLAINT.search(one) and not any(text in one for text in _EXPECTED)]
 
 
 def _end_runner(home: Path) -> None:

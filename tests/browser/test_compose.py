@@ -147,8 +147,8 @@ def test_rows_of_a_spreadsheet_go_into_the_empty_row_while_preview_and_reply_sta
     expect(sent).to_contain_text("sechs")
     wording = page.get_by_text("Wording of the techniques")
     wording.click()
-    field = page.get_by_label("Title of the question")
-    field.scroll_into_view_if_needed()
+    field = page.get_by_label(re.compile("^Refine stop"))
+    field.click()  # waits until the section is open, and scrolls there
     expect(field).to_be_in_viewport()
     for part in (sent, page.get_by_role("button", name="Try once"), page.locator(".st-key-compose_reply")):
         expect(part).to_be_in_viewport()

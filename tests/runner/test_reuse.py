@@ -163,7 +163,8 @@ def test_the_second_of_two_shared_cells_asks_by_itself_when_the_first_failed(
     database: Database, hostile: HostileServer
 ) -> None:
     hostile.script("m", "filtered-empty", "ok")
-    run_id = client.submit(database, a_plan("m", words=1, techniques=["chain-of-thought", "self-consistency"]))
+    both = ["chain-of-thought", "self-consistency"]
+    run_id = client.submit(database, a_plan("m", words=1, techniques=both, doubts=False))
     carried_out(database, run_id)
     assert [row.status for row in result_rows(database, run_id)] == ["failed", "answered"]
     assert resumed(database, run_id) == "finished"
