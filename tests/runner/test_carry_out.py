@@ -101,7 +101,8 @@ def test_fresh_asks_again(database: Database, hostile: HostileServer) -> None:
 
 
 def test_a_cell_that_two_techniques_share_is_sent_once(database: Database, hostile: HostileServer) -> None:
-    _, _, rows = carried_out(database, a_plan(words=1, techniques=["chain-of-thought", "self-consistency"], doubts=False))
+    both = ["chain-of-thought", "self-consistency"]
+    _, _, rows = carried_out(database, a_plan(words=1, techniques=both, doubts=False))
     assert hostile.calls("ok") == 1
     assert [row.status for row in rows] == ["answered", "answered"]
 
