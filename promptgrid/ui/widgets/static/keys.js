@@ -4,6 +4,7 @@
 const frames = new WeakMap(); // parent element -> the frame that works for it
 const shared = (window.promptgridKeys ??= { frame: null, key: "" }); // the latest frame; a key pressed between two
 const MOST = 60; // lines of the palette
+const WAIT_MS = 3000; // for the fields of a popover
 
 export default function ({ data, parentElement, setTriggerValue }) {
   let frame = frames.get(parentElement);
@@ -186,10 +187,14 @@ function bodyIn(nodes) {
   return null;
 }
 
-function enter(frame, body) {
-  if (body.contains(document.activeElement)) return;
-  frame.opener = document.activeElement?.closest("button");
-  stops(body, FIELDS)[0]?.focus({ preventScroll: true });
+// The fields may come after their popover, with the page's next run: looks for them as long as the focus waits.
+function enter(frame, body, until = performance.now() + WAIT_MS) {
+  const active = document.activeElement;
+  if (!body.isConnected || body.contains(active)) return;
+  frame.opener = active?.closest("button");
+  const field = stops(body, FIELDS)[0];
+  if (field) field.focus({ preventScroll: true });
+  else if (performance.now() < until) requestAnimationFrame(() => enter(frame, body, until));
 }
 
 function stops(body, selector) {
