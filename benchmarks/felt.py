@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -75,7 +76,7 @@ def key_to_preview(page: Page) -> float:
     field.press("Control+End")
     seconds = []
     for typed in ("q" * count for count in range(1, KEYS + 1)):
-        seconds.append(timed(lambda: page.keyboard.type("q"), lambda typed=typed: holds(page, ".messages", typed)))  # type: ignore[misc]
+        seconds.append(timed(lambda: page.keyboard.type("q"), partial(holds, page, ".messages", typed)))
         page.wait_for_timeout(700)
     field.blur()
     idle(page)
@@ -90,7 +91,7 @@ def cell_to_pane(page: Page) -> float:
         cell = page.locator(".matrix tbody tr").nth(row).locator("td").nth(row % 2)
         case = page.locator(".matrix tbody tr").nth(row).locator("th .name").text_content() or ""
         number = case.split()[0]
-        seconds.append(timed(cell.click, lambda n=number: holds(page, ".st-key-compare_detail", f"Case {n}")))  # type: ignore[misc]
+        seconds.append(timed(cell.click, partial(holds, page, ".st-key-compare_detail", f"Case {number}")))
         idle(page)
     return statistics.median(seconds[1:])
 

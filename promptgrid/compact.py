@@ -118,8 +118,6 @@ class Packed(Sequence[T], Generic[T]):
             return NotImplemented
         return len(self) == len(other) and all(map(eq, self, other))
 
-    __hash__ = None  # type: ignore[assignment]
-
     def _kept(self, number: int) -> list[T]:
         if number == len(self._blocks):
             return self._last

@@ -14,6 +14,7 @@ _LONE = frozenset(("boolean", "integer", "number", "string", "null"))
 _FENCE = re.compile(r"```[ ]*(?:json5?|jsonc|javascript|js|text)?[ ]*\n\s*(?=[\[{])", re.IGNORECASE)
 _JSON_START = re.compile(r"\{\s*(?:[\"'}]|/[/*]|\w+\s*:|$)|\[\s*(?:[\[{\"'\]]|[-\d]|true|false|null|/[/*]|$)")
 _OPENING = re.compile(r"[\[{]")
+_UNENDED = re.compile(r'"(?!(?:[^"\\]|\\.)*+")', re.DOTALL)
 _SIGNS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"|"', re.DOTALL)
 
 
@@ -150,7 +151,7 @@ def _fenced(text: str) -> tuple[list[Any], str]:
 def _brackets(text: str) -> Iterator[tuple[Any, str]]:
     """Yields (value, "") for each bracket in the text at which a JSON value begins, and (None, problem) for one at
     which faulty JSON begins. Brackets inside these, and brackets of ordinary text, are skipped."""
-    if text.lstrip().startswith('"') and not _SIGNS.match(text.lstrip()).group().endswith('"', 1):  # type: ignore[union-attr]
+    if _UNENDED.match(text.lstrip()):
         yield None, "the text within the quotes does not end"
         return
     at = 0

@@ -39,8 +39,6 @@ class CaseList(Sequence[Case]):
             return NotImplemented
         return len(self) == len(other) and all(map(eq, self, other))
 
-    __hash__ = None  # type: ignore[assignment]
-
     @cached_property
     def columns(self) -> Mapping[str, int]:
         """The names of the cases' inputs, by first appearance, each with the number of cases that have it."""

@@ -93,7 +93,7 @@ from promptgrid.ui.widgets.live_text import forget_typed, watch_text
 
 @st.fragment
 def editor():
-    st.text_area("User", key="the user", value="old")
+    st.text_area("User", key="the user")
     st.text("live " + watch_text(["the user"], "w")["the user"])
     if st.button("Try"):
         st.session_state.tried = st.session_state["the user"]
@@ -103,6 +103,7 @@ def put_back():
     st.session_state["the user"] = "old"
     forget_typed("w")
 
+st.session_state.setdefault("the user", "old")
 editor()
 st.button("Put back", on_click=put_back)
 st.session_state.runs = st.session_state.get("runs", 0) + 1
