@@ -37,6 +37,7 @@ class Cell:
     completion_tokens: int | None = 2
     cost_usd: float | None = 0.5
     latency_ms: float = 100.0
+    batch: int = 1  # replies of one call
 
 
 def at(temperature: float | None) -> tuple[AxisValue, ...]:
@@ -101,7 +102,7 @@ def _reply(connection: sa.Connection, run_id: str, cell: Cell, reply_id: int) ->
     text = f"out {cell.answer}" if cell.output is None else cell.output
     row = {
         "id": reply_id, "key": str(reply_id), "sample": 0, "kind": "run", "run_id": run_id, "endpoint": "e",
-        "model": cell.model, "model_returned": cell.model, "batch": 1, "text": text, "chars": len(text),
+        "model": cell.model, "model_returned": cell.model, "batch": cell.batch, "text": text, "chars": len(text),
         "reasoning": "", "finish_reason": "stop", "prompt_tokens": cell.prompt_tokens,
         "completion_tokens": cell.completion_tokens, "cost_usd": cell.cost_usd, "latency_ms": cell.latency_ms,
         "request": "{}", "honoured": "{}", "created": 1.0,

@@ -40,7 +40,7 @@ _VARIANT_COLUMNS = (
 _AT = {name: i for i, name in enumerate((*CELL_COLUMNS, *REPLY_COLUMNS))}
 _STATUS_CODE = {status: code for code, status in enumerate(STATUSES)}
 _FLOATS = (
-    "chars", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cost_usd", "latency_ms", "calls",
+    "chars", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cost_usd", "latency_ms", "calls", "batch",
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ class Facts:
     chars            length of the reply's text
     cost_usd         in US dollars
     latency_ms       of the call
-    calls            how many calls the cell took
+    calls, batch     how many calls the cell took; how many replies the call of its reply brought
     too_long         the prompt was over the context limit
     look             how often the variants were compared so far, this time included (see stats.chance.level)
     check            the one check that gives the cells their score; "": the mean over all checks does
@@ -100,6 +100,7 @@ class Facts:
     cost_usd: Floats
     latency_ms: Floats
     calls: Floats
+    batch: Floats
     look: int = 1
     check: str = ""
     _results: dict[object, Any] = field(default_factory=dict, repr=False)

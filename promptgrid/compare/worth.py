@@ -40,14 +40,15 @@ class FairComparison:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What one column costs and gives, over the cases that are scored; copies of a case are one case. Costs are in
-    `unit`: US dollars, or tokens if no call of the run costs money. None: not known.
+    """What one column costs and gives, over the cases that are scored or whose cells failed; copies of a case are one
+    case. Costs are in `unit`: US dollars, or tokens if no call of the run costs money. A call that brings several
+    replies counts once: each reply has its share. None: not known.
 
     answers         the number of answers that count: with self-consistency one per case, else one per reply
     correct         how many of them score 1
     calls, prompt_tokens, completion_tokens, reasoning_tokens, seconds   means per answer; reasoning tokens are a part
                     of the completion tokens
-    cost            mean per answer, with what lost and discarded calls may have cost
+    cost            mean per answer, with what lost and discarded calls may have cost, and what failed cells did
     per_correct     cost of all answers divided by the number of correct ones; `interval` is its 95 % interval, by
                     bootstrap over the cases
     per_more        the price of one more correct answer: the difference in cost from the baseline, divided by the
@@ -99,8 +100,8 @@ def column_worth(facts: Facts, view: View, lost: dict[int, tuple[float, int]]) -
 
 @dataclass(frozen=True, eq=False)
 class _CaseSums:
-    """Sums over the counted cells of one column, with one entry per case that is scored: cost, correct answers and
-    number of answers. `cells` are the cells behind them, `cases` the numbers of the cases."""
+    """Sums over the cells of one column, with one entry per case: cost, correct answers and number of answers (0: all
+    of its cells failed). `cells` are the answered cells behind them, `cases` the numbers of the cases."""
 
     cells: Longs
     cases: Longs
@@ -117,37 +118,45 @@ class _CaseSums:
 
 @dataclass(frozen=True, eq=False)
 class _Spending:
+    """What each cell took: its share of its call. `cost`, in `unit`, has its lost and discarded calls too."""
+
     facts: Facts
     unit: CostUnit
-    cost: Floats  # of each cell, with its lost and discarded calls
+    cost: Floats
+    share: Floats
+    tokens: Floats
 
     @classmethod
     def of(cls, facts: Facts, lost: dict[int, tuple[float, int]]) -> _Spending:
-        usd, tokens = facts.cost_usd.copy(), facts.tokens.copy()
-        at = np.searchsorted(facts.position, np.fromiter(lost, dtype=np.int64, count=len(lost)))
-        for cell, (dollars, count) in zip(at.tolist(), lost.values(), strict=True):
-            if cell < len(facts) and facts.position[cell] in lost:
-                usd[cell] += dollars
-                tokens[cell] += count
-        paid = usd[facts.answered]
-        free = not len(paid) or bool(np.nansum(paid) == 0 and not np.isnan(paid).any())
-        return cls(facts, "tokens" if free else "usd", tokens if free else usd)
+        share = 1 / np.nan_to_num(facts.batch, nan=1.0)
+        tokens = facts.prompt_tokens * share + facts.completion_tokens
+        # A cell without a reply has paid for its lost calls, and for the steps before the one that failed.
+        usd, count = (np.where(facts.answered, cost, np.nan_to_num(cost)) for cost in (facts.cost_usd, tokens))
+        for position, (lost_usd, lost_tokens) in lost.items():
+            at = int(np.searchsorted(facts.position, position))
+            if at < len(facts) and facts.position[at] == position:
+                usd[at] += lost_usd
+                count[at] += lost_tokens
+        free = bool(np.nansum(usd) == 0 and not np.isnan(usd).any())
+        return cls(facts, "tokens" if free else "usd", count if free else usd, share, tokens)
 
     def by_case(self, table: Layout, column: int) -> _CaseSums:
         facts = self.facts
         cells = table.cells_in(column)
-        cells = cells[facts.answered[cells]]
-        scored = ~np.isnan(facts.score[cells])
+        answered = facts.answered[cells]
         case = facts.firsts[facts.case[cells]].astype(np.int64)
-        cases = np.unique(case[scored & facts.counted[cells]])
-        cells, case = cells[np.isin(case, cases)], case[np.isin(case, cases)]
-        place, counted = np.searchsorted(cases, case), facts.counted[cells]
-        right = (counted & (facts.score[cells] == 1)).astype(np.float64)
+        scored = answered & facts.counted[cells] & ~np.isnan(facts.score[cells])
+        cases = np.unique(case[scored | (~answered & (self.cost[cells] > 0))])
+        inside = np.isin(case, cases)
+        cells, case, answered = cells[inside], case[inside], answered[inside]
+        place, counted = np.searchsorted(cases, case), answered & facts.counted[cells]
+        right = counted & (facts.score[cells] == 1)
 
         def total(values: Floats) -> Floats:
             return np.bincount(place, weights=values, minlength=len(cases)).astype(np.float64)
 
-        return _CaseSums(cells, cases, total(self.cost[cells]), total(right), total(counted.astype(np.float64)))
+        sums = (self.cost[cells], right.astype(np.float64), counted.astype(np.float64))
+        return _CaseSums(cells[answered], cases, *map(total, sums))
 
 
 def _worth(
@@ -162,14 +171,14 @@ def _worth(
     total = known(sums.cost.sum())
     priced = total is not None and correct > 0
     more, more_interval = _per_more(sums, baseline)
-    seconds = per_answer(facts.latency_ms)
+    seconds = per_answer(facts.latency_ms * spending.share)
     return Worth(
         head=table.columns[column],
         unit=spending.unit,
         answers=answers,
         correct=correct,
-        calls=per_answer(facts.calls),
-        prompt_tokens=per_answer(facts.prompt_tokens),
+        calls=per_answer(facts.calls * spending.share),
+        prompt_tokens=per_answer(facts.prompt_tokens * spending.share),
         completion_tokens=per_answer(facts.completion_tokens),
         reasoning_tokens=per_answer(facts.reasoning_tokens),
         seconds=None if seconds is None else seconds / 1000,
@@ -185,10 +194,13 @@ def _worth(
 
 def _per_more(sums: _CaseSums, baseline: _CaseSums) -> tuple[float | None, Interval | None]:
     """Returns the price of one more correct answer against the baseline, and its interval, over the cases that both
-    have."""
+    answered."""
     if sums is baseline:
         return None, None
-    _, mine, theirs = np.intersect1d(sums.cases, baseline.cases, return_indices=True)
+    _, mine, theirs = np.intersect1d(
+        sums.cases[sums.answers > 0], baseline.cases[baseline.answers > 0], return_indices=True
+    )
+    mine, theirs = np.flatnonzero(sums.answers > 0)[mine], np.flatnonzero(baseline.answers > 0)[theirs]
     cost = sums.cost[mine] / sums.answers[mine] - baseline.cost[theirs] / baseline.answers[theirs]
     right = sums.correct[mine] / sums.answers[mine] - baseline.correct[theirs] / baseline.answers[theirs]
     if not len(mine) or np.isnan(cost).any() or right.sum() <= 0:
@@ -222,7 +234,8 @@ def _fair(table: Layout, spending: _Spending, sums: _CaseSums) -> FairComparison
         return None
     rival = max(rivals, key=lambda at: votes(facts.variants[at].technique))
     replies = np.flatnonzero((facts.variant == rival) & facts.answered)
-    a_reply, a_cell = facts.tokens[replies].mean() if len(replies) else np.nan, facts.tokens[sums.cells].mean()
+    a_cell = spending.tokens[sums.cells].mean()
+    a_reply = spending.tokens[replies].mean() if len(replies) else np.nan
     if np.isnan(a_reply) or np.isnan(a_cell):
         return None
     samples = max(1, round(float(a_cell / a_reply)))

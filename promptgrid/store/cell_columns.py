@@ -28,6 +28,7 @@ CELL_COLUMNS = (
 )  # fmt: skip
 REPLY_COLUMNS = (
     "id", "chars", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cost_usd", "latency_ms", "calls",
+    "batch",
 )  # fmt: skip
 _MANY = 10_000  # rows in memory at once, as tuples
 _MANY_TEXTS = 5_000

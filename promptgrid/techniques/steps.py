@@ -53,14 +53,12 @@ class StepCall:
 
 @dataclass(frozen=True, slots=True)
 class StepReply:
-    """The reply to a call. `reasoning` is what the endpoint returned in a field of its own; `tool_calls` are those of
-    the reply, as the protocol's JSON."""
+    """The reply to a call. `reasoning` is what the endpoint returned in a field of its own."""
 
     call: StepCall
     text: str
     finish_reason: str = ""
     reasoning: str = ""
-    tool_calls: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from promptgrid.store import Database, attempts
 from promptgrid.store.results import result_rows
 from tests.command import promptgrid
 from tests.running import carried_out
+from tests.stored import Cell, store_run
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -120,3 +121,27 @@ def test_the_command_shows_costs_and_the_fair_comparison(database: Database, hos
     (vote, steps) = json.loads(promptgrid("worth", run_id, "--json").output)
     assert (vote["calls"], steps["calls"]) == (3, 3)
     assert steps["interval"]["low"] > 0
+
+
+def test_the_money_of_a_cell_that_failed_is_a_part_of_the_cost(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    hostile.script("ok", "ok", "html", "ok")
+    run_id, (only,) = run_of(database, max_tokens=16, retries=0, concurrency=1)
+    ((position, (_, tokens)),) = attempts.lost_by_cell(database, run_id).items()
+    rows = list(result_rows(database, run_id))
+    assert [row.position for row in rows if row.status == "failed"] == [position]
+    spent = sum((row.prompt_tokens or 0) + (row.completion_tokens or 0) for row in rows)
+    assert only.answers == 7
+    assert only.cost == pytest.approx((spent + tokens) / 7)
+
+
+def test_a_call_that_brings_several_replies_counts_once() -> None:
+    database = Database()
+    cells = [
+        Cell("1", batch=4, prompt_tokens=100, completion_tokens=10, latency_ms=800.0, score=1.0, cost_usd=0.0)
+        for _ in range(4)
+    ]
+    store_run(database, cells)
+    (only,) = worth(database, "run00001")
+    assert (only.calls, only.prompt_tokens, only.completion_tokens, only.seconds) == (0.25, 25, 10, 0.2)
+    assert (only.unit, only.cost) == ("tokens", 35)
