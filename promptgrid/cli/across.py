@@ -70,6 +70,9 @@ def worth(run: str, part: str, as_json: bool) -> None:
     if as_json:
         echo_json(json.dumps([_finite(asdict(one)) for one in worths]))
         return
+    if not any(one.answers for one in worths):
+        echo(f"No reply is scored. Score the run by a check, such as: promptgrid check {run_id} --check number")
+        return
     words = worth_words(worths)
     echo(sheet.table(words.columns, words.rows))
     for sentence in fair_sentences(worths):

@@ -135,6 +135,11 @@ def test_the_money_of_a_cell_that_failed_is_a_part_of_the_cost(database: Databas
     assert only.cost == pytest.approx((spent + tokens) / 7)
 
 
+def test_a_run_in_which_nothing_is_scored_says_so(database: Database) -> None:
+    store_run(database, [Cell("1")])
+    assert promptgrid("worth", "run00001").output.startswith("No reply is scored.")
+
+
 def test_a_call_that_brings_several_replies_counts_once() -> None:
     database = Database()
     cells = [
