@@ -58,8 +58,8 @@ def worth_table(database: Database, facts: Facts, view: View) -> None:
             words = worth_words(worths)
             st.dataframe(pd.DataFrame(words.rows, columns=pd.Index(words.columns)), hide_index=True)
             st.caption(
-                "Per answer, over the scored cases; every call counts, lost ones too, and a call of several replies counts"
-                " once. The front: no other column scores more for the same cost or less."
+                "Per answer, over the scored cases; every call counts, lost ones too, and a call of several replies"
+                " counts once. The front: no other column scores more for the same cost or less."
             )
             for sentence in fair_sentences(worths):
                 st.caption(plain(sentence))
