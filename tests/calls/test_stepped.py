@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.steps import steps_of
 from promptgrid.techniques import TECHNIQUES, Ask, Done, Task, Technique
 from promptgrid.techniques.steps import Steps
-from tests.running import carried_out
+from tests.running import RUNNER, carried_out, kill, process, until
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -194,3 +195,18 @@ def test_the_calls_of_a_cell_stand_in_the_results_file(database: Database, hosti
     assert (stepped.calls, plain.calls, plain.steps_json) == (3, 1, None)
     assert [call["text"] for call in calls] == ["Answer: 4", "It is one too many.", "Answer: 3"]
     assert sum(call["prompt_tokens"] for call in calls) == stepped.prompt_tokens
+
+
+def test_a_process_killed_in_mid_chain_costs_the_call_in_flight_and_no_other(
+    database: Database, hostile: HostileServer, home: Path
+) -> None:
+    hostile.answer = refining
+    hostile.script("ok", "ok", "hang", "ok")
+    run_id = client.submit(database, a_plan("1+2"))
+    with process(home, *RUNNER) as runner:
+        until(lambda: hostile.calls("ok") == 2 and steps_of(database, run_id, 0))
+        kill(runner)
+    assert carried_out(database, run_id) == "finished"
+    (row,) = result_rows(database, run_id)
+    assert (row.answer, row.calls) == ("3", 3)
+    assert hostile.calls("ok") == 4  # the critique twice: it was in flight
