@@ -17,6 +17,7 @@ _PINNED = {
     "server.showEmailPrompt": "false",
     "browser.gatherUsageStats": "false",
     "global.developmentMode": "false",
+    "global.minCachedMessageSize": "1e12",  # bytes, so none: see .streamlit/config.toml
     "logger.hideWelcomeMessage": "true",  # it would print the address without the key
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from tests.browser import acting, axe
 from tests.faults.server import HostileServer
@@ -34,6 +35,20 @@ def run_ids(bench: Dashboard, endpoint: HostileServer) -> list[str]:
 
 def opener(page: Page, name: str) -> Locator:
     return page.get_by_test_id("stPopover").get_by_role("button", name=name)
+
+
+def referring(page: Page) -> list[str]:
+    """A list that fills with the messages of the server that refer to an earlier one, which the page may have
+    forgotten by then: it would end in "Connection error"."""
+    references: list[str] = []
+
+    def read(frame: str | bytes) -> None:
+        message = ForwardMsg.FromString(frame) if isinstance(frame, bytes) else ForwardMsg()
+        if message.HasField("ref_hash"):
+            references.append(message.ref_hash)
+
+    page.on("websocket", lambda socket: socket.on("framereceived", read))
+    return references
 
 
 def listening(page: Page) -> None:
@@ -103,6 +118,7 @@ def test_a_link_pressed_while_a_text_is_typed_opens_its_page_and_the_text_is_kep
 def test_the_palette_goes_to_pages_prompts_and_runs_and_the_keys_are_listed(
     tab: Page, bench: Dashboard, run_ids: list[str]
 ) -> None:
+    references = referring(tab)
     tab.goto(bench.url)
     listening(tab)
     tab.keyboard.press("?")
@@ -128,6 +144,7 @@ def test_the_palette_goes_to_pages_prompts_and_runs_and_the_keys_are_listed(
     expect(tab).to_have_title("Library · Promptgrid")
     tab.go_back()
     expect(tab).to_have_title("Home · Promptgrid")
+    assert references == []
 
 
 def test_back_opens_the_run_before_and_no_change_of_the_view_is_a_step(
