@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from promptgrid import files, paths
 from promptgrid.errors import StoreError
 from promptgrid.store import conversation_tables, migrations, schema
+from promptgrid.store.documents import tables as document_tables
 
 _BUSY_MS = 15_000
 _NO_ROOM_BYTES = 1_000_000  # with less, SQLite calls a full disk an I/O error where it needs its shared memory file
@@ -82,7 +83,8 @@ class Database:
         with self._engine.execution_options(writes=True).connect() as connection, connection.begin():
             version = _schema_version(connection)
             if version is None:
-                conversation_tables.metadata.create_all(connection)
+                for tables in (conversation_tables, document_tables):
+                    tables.metadata.create_all(connection)
             elif version < schema.VERSION:
                 migrations.migrate(connection, version, schema.VERSION)
             else:

@@ -132,6 +132,23 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             reply_id INTEGER NOT NULL REFERENCES replies (id), reused BOOLEAN NOT NULL,
             PRIMARY KEY (run_id, position, number))""",
     ),
+    13: (
+        """CREATE TABLE collections (
+            id VARCHAR NOT NULL PRIMARY KEY, name TEXT NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL,
+            deleted FLOAT)""",
+        "CREATE TABLE document_texts (digest VARCHAR NOT NULL PRIMARY KEY, text TEXT NOT NULL, chars INTEGER NOT NULL)",
+        """CREATE TABLE documents (
+            id INTEGER NOT NULL PRIMARY KEY,
+            collection_id VARCHAR NOT NULL REFERENCES collections (id) ON DELETE CASCADE, name TEXT NOT NULL,
+            path TEXT NOT NULL, kind VARCHAR NOT NULL, title TEXT NOT NULL, bytes INTEGER NOT NULL,
+            modified FLOAT NOT NULL, file_digest VARCHAR NOT NULL,
+            text_digest VARCHAR REFERENCES document_texts (digest), pages TEXT NOT NULL, note TEXT NOT NULL,
+            added FLOAT NOT NULL, UNIQUE (collection_id, name))""",
+        """CREATE TABLE vectors (
+            "key" VARCHAR NOT NULL PRIMARY KEY, embedder VARCHAR NOT NULL, dimension INTEGER NOT NULL,
+            data BLOB NOT NULL)""",
+        "CREATE INDEX ix_vectors_embedder ON vectors (embedder)",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -1,0 +1,1 @@
+"""Stores collections of documents, the texts of their documents, and vectors of texts."""
