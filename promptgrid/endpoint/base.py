@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptgrid.errors import ErrorKind
-from promptgrid.prompt import EMPTY, Api, Message, Parameters
+from promptgrid.prompt import EMPTY, Api, Message, Parameters, ToolCall
 
 before_writing: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("before_writing", default=None)
 """Is awaited when a call of this context has its connection, right before the request is written to it. An exception
@@ -111,7 +111,7 @@ class Reply:
     endpoint reports only a sum over all choices, it is divided in proportion to their lengths. `limits` is None if the
     endpoint reports no rate limits. `steps` are the reply's tokens, if `logprobs` were requested and reported.
     `usage_problem` names reported counts that cannot be true. `resent` has the refusals of the same request in other
-    forms, before this reply.
+    forms, before this reply. `tool_calls` are the calls of tools in the reply, in their order.
     """
 
     text: str
@@ -129,6 +129,7 @@ class Reply:
     steps: tuple[TokenStep, ...] = ()
     usage_problem: str = ""
     resent: tuple[Resent, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

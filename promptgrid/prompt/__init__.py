@@ -7,3 +7,4 @@ from promptgrid.prompt.prompty_reader import loads
 from promptgrid.prompt.prompty_writer import dumps
 from promptgrid.prompt.sections import check_messages
 from promptgrid.prompt.template import Variable, render, variables
+from promptgrid.prompt.tools import MockResult, Tool, ToolCall

@@ -11,9 +11,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from promptgrid.prompt.parameters import Parameters
+from promptgrid.prompt.tools import Tool, ToolCall, tool_fields
 from promptgrid.text import value_text
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 AnswerKind = Literal["text", "label", "number", "json", "regex"]
 Api = Literal["chat", "completion"]
 
@@ -22,10 +23,16 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One turn: in a Prompt its text is a Jinja2 template, in a request it is the text that the model reads."""
+    """One turn: in a Prompt its text is a Jinja2 template, in a request it is the text that the model reads.
+
+    tool_calls    the calls of tools in a turn of the assistant
+    tool_call_id  for the role tool, whose text is the result of a call: the id of that call
+    """
 
     role: Role
     text: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,8 @@ class Prompt:
     `language` is that of the sentences that techniques add; `wording` overrides these sentences, by name (see
     techniques.WORDING). `cases` names the CSV that the prompt is usually run on, relative to the prompt's folder. `api`
     is the protocol: "chat", or "completion" for a plain continuation. `title` is the `name:` in the file if that
-    differs from the file's name. `chain` has the steps that are asked before the prompt. `notes` list the parts of the
-    file that were not read.
+    differs from the file's name. `chain` has the steps that are asked before the prompt, `tools` the functions that the
+    model may call. `notes` list the parts of the file that were not read.
     """
 
     name: str
@@ -134,6 +141,7 @@ class Prompt:
     api: Api = "chat"
     title: str = ""
     chain: tuple[ChainStep, ...] = ()
+    tools: tuple[Tool, ...] = ()
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -152,6 +160,8 @@ class Prompt:
         }
         if self.chain:  # older versions, which had none, keep their hash
             content["chain"] = [[getattr(step, name) for name in ChainStep.__slots__] for step in self.chain]
+        if self.tools:
+            content["tools"] = _plain(tool_fields(self.tools))
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

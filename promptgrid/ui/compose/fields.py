@@ -15,7 +15,7 @@ from promptgrid.prompt.model import ChainStep
 from promptgrid.prompt.values import kind_of, typed_value
 from promptgrid.suggestions import did_you_mean
 
-ROLES: tuple[Role, ...] = get_args(Role)
+ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
 ANSWER_COLUMNS = ("reasoning", "answer")
 _SEPARATED = re.compile(r'[,，、"]')

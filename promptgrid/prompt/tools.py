@@ -1,0 +1,60 @@
+"""The tools that a prompt offers to a model, their mock results, and the calls of a model. Pure data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({"type": "object", "properties": {}})
+
+
+@dataclass(frozen=True, slots=True)
+class MockResult:
+    """What a tool returns in place of running code. A result fits a call that has at least the arguments of `when`.
+
+    when    arguments by name, equal to those of the call; empty: it fits every call
+    column  the column of the case that holds the text of the result; "": the text is `text`
+    """
+
+    text: str = ""
+    column: str = ""
+    when: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model may call. `parameters` is the JSON Schema of its arguments, an object. Of `results`,
+    the first that fits a call is returned for it."""
+
+    name: str
+    description: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=lambda: NO_PARAMETERS)
+    results: tuple[MockResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool as the model wrote it. `arguments` should be the text of a JSON object, but the model may have
+    written any text. `id` is the endpoint's name for the call; a message with its result repeats it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+def tool_fields(tools: Sequence[Tool]) -> list[dict[str, Any]]:
+    """Returns the tools as plain data, as a prompt file has them under `metadata.tools`; empty values are left out."""
+    return [
+        {"name": tool.name}
+        | ({"description": tool.description} if tool.description else {})
+        | ({"parameters": tool.parameters} if tool.parameters != NO_PARAMETERS else {})
+        | ({"results": [_result_fields(result) for result in tool.results]} if tool.results else {})
+        for tool in tools
+    ]
+
+
+def _result_fields(result: MockResult) -> dict[str, Any]:
+    text = {"column": result.column} if result.column else {"text": result.text}
+    return ({"when": result.when} if result.when else {}) | text
