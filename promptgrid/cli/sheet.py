@@ -77,7 +77,8 @@ def _jsonable(value: object) -> object:
 def progress_line(info: RunInfo, progress: RunProgress) -> str:
     """Returns the progress of a run in one line.
 
-    `120 of 216 · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai: 4 at a time of 32, waits 12 s`
+    `120 of 216 cells · 360 calls · 4.1/s · 1:40 left · 12 in flight · 3 retried · $0.0142 · openai:
+    4 at a time of 32, waits 12 s`
     """
     state = [] if info.status == "running" else [phrases.status_words(info, progress)]
     return " · ".join([*state, *phrases.progress_words(info, progress), *phrases.pace_words(info, progress)])

@@ -86,9 +86,11 @@ def dated_cost(estimate: Estimate, models: Sequence[ModelPreflight]) -> str:
 
 
 def progress_words(info: RunInfo, state: RunProgress) -> list[str]:
-    """Returns the figures of a run's progress as texts, without those that are zero: `120 of 216`, `4.1/s`, `1:40
-    left`, `12 in flight`, `3 retried`, `$0.0142`."""
-    words = [f"{state.done:,} of {state.total:,}"]
+    """Returns the figures of a run's progress as texts, without those that are zero: `120 of 216 cells`, `360 calls`,
+    `4.1/s`, `1:40 left`, `12 in flight`, `3 retried`, `$0.0142`. The calls are left out if each cell took one."""
+    words = [f"{state.done:,} of {many(state.total, 'cell')}"]
+    if state.calls not in (0, state.by_status.get("answered", 0) - state.reused):
+        words.append(many(state.calls, "call"))
     if info.status == "running" and state.per_second:
         words.append(_rate_words(state.per_second))
         words += [f"{clock(state.seconds_left)} left"] if state.seconds_left else []

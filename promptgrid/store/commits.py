@@ -178,14 +178,16 @@ def commit(
 
 
 def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group: Group) -> None:
-    """Adds the group's new costs, reused and retried replies to the run's counts, and stores a heartbeat. Raises Fenced
-    if the run has another epoch, or was removed."""
-    prices = [row["cost_usd"] for row in _new_replies(group)]
+    """Adds the group's new costs, calls, reused and retried replies to the run's counts, and stores a heartbeat. Raises
+    Fenced if the run has another epoch, or was removed."""
+    new = _new_replies(group)
+    prices = [row["cost_usd"] for row in new]
     added = {
         "spent_usd": sum(price for price in prices if price is not None),
         "unpriced": prices.count(None),
         "reused": sum(outcome.result.reused for outcome in group.outcomes),
         "retried": group.retried,
+        "calls": sum(1 / row["batch"] for row in new),
     }
     values: dict[str, Any] = {name: runs.c[name] + number for name, number in added.items() if number}
     if group.live is not None:

@@ -149,6 +149,12 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             data BLOB NOT NULL)""",
         "CREATE INDEX ix_vectors_embedder ON vectors (embedder)",
     ),
+    14: (
+        "ALTER TABLE runs ADD COLUMN calls FLOAT DEFAULT '0' NOT NULL",
+        "ALTER TABLE runs ADD COLUMN fair_for VARCHAR DEFAULT '' NOT NULL",
+        """UPDATE runs SET calls =
+            (SELECT coalesce(sum(1.0 / batch), 0) FROM replies WHERE replies.run_id = runs.id)""",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

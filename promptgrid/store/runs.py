@@ -25,6 +25,7 @@ PENDING = {"status": "pending", "error": "", "error_kind": ""}
 """The values of a cell that is to be sent again."""
 
 _STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
+_FIGURES = ("spent_usd", "unpriced", "reused", "retried", "calls", "live", "heartbeat")
 _ENDED_BADLY = ("failed", "refused", "too_long")
 
 
@@ -64,8 +65,8 @@ class PaceSnapshot:
 @dataclass(frozen=True, slots=True)
 class RunProgress:
     """The progress of a run: the number of its cells (`total`), of its cells by status (`by_status`), of its reused
-    replies (`reused`) and of its retries (`retried`). `errors` counts failed cells by kind of error. `spent_usd` is the
-    cost of the replies that this run paid for (None: a price is not known).
+    replies (`reused`), of its retries (`retried`) and of its answered calls (`calls`). `errors` counts failed cells by
+    kind of error. `spent_usd` is the cost of the replies that this run paid for (None: a price is not known).
 
     For a run in progress only: `per_second` is the rate of its new replies (0: too few so far), `in_flight` the number
     of calls in flight, and `paces` the pace by endpoint. While a judge or a custom check scores replies, `scored` is
@@ -82,6 +83,7 @@ class RunProgress:
     paces: dict[str, PaceSnapshot]
     errors: dict[str, int]
     scored: tuple[int, int] | None = None
+    calls: int = 0
 
     @property
     def done(self) -> int:
@@ -157,7 +159,7 @@ def progress(database: Database, run_id: str) -> RunProgress:
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
     bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
-    figures = sa.select(*(runs.c[name] for name in ("spent_usd", "unpriced", "reused", "retried", "live", "heartbeat")))
+    figures = sa.select(*(runs.c[name] for name in _FIGURES))
     with database.read() as connection:
         counted = {row[0]: row[1] for row in connection.execute(by_status)}
         errors = {row[0]: row[1] for row in connection.execute(bad.group_by(cells.c.error_kind))}
@@ -174,6 +176,7 @@ def progress(database: Database, run_id: str) -> RunProgress:
         paces={name: PaceSnapshot(**pace) for name, pace in live.get("endpoints", {}).items()},
         errors=errors,
         scored=(scored[0], scored[1]) if (scored := live.get("scored")) else None,
+        calls=round(row.calls),
     )
 
 

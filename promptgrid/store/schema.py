@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 13
+VERSION = 14
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -82,9 +82,11 @@ runs = Table(
     Column("unpriced", Integer, nullable=False, default=0),  # replies whose price is not known
     Column("reused", Integer, nullable=False, default=0),
     Column("retried", Integer, nullable=False, default=0),
+    Column("calls", Float, nullable=False, server_default="0"),  # answered calls: each reply adds its share of one
     Column("live", Text, nullable=False, default="{}"),  # JSON: the runner's current figures
     Column("favourite", Boolean, nullable=False, default=False, server_default=false()),
     Column("tags", Text, nullable=False, default="[]", server_default="[]"),  # JSON: a list of words
+    Column("fair_for", String, nullable=False, server_default=""),  # the run whose techniques this run is compared with
 )
 
 cases = Table(

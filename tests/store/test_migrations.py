@@ -22,7 +22,7 @@ from promptgrid import api, grid, identities
 from promptgrid.cli import main
 from promptgrid.errors import StoreError
 from promptgrid.prompt import loads
-from promptgrid.store import Database, conversations, drafts, migrations, plans, runs, schema
+from promptgrid.store import Database, attempts, conversations, drafts, migrations, plans, runs, schema
 from promptgrid.store.results import result_rows
 from tests.running import replies_of, resumed, statuses
 
@@ -230,6 +230,7 @@ def test_a_run_that_version_4_began_is_resumed_and_sends_only_the_rest(
     assert statuses(of_version_4, half) == {"answered": 24}
     assert hostile.calls("ok") == 12
     assert len(set(replies_of(of_version_4)) - before) == 14  # two of them had been received already
+    assert runs.progress(of_version_4, half).calls == attempts.spent(of_version_4, half).calls > 0
 
 
 def test_the_same_plan_finds_every_reply_of_version_4(of_version_4: Database, hostile: HostileServer) -> None:

@@ -55,10 +55,16 @@ def state_of(**changes: Any) -> RunProgress:
 
 def test_progress_says_what_there_is_and_nothing_else() -> None:
     assert phrases.progress_words(a_run("running"), state_of()) == [
-        "670 of 1,080", "4.1/s", "1:40 left", "12 in flight", "96 already answered", "3 retried", "3 failed", "$0.0142",
+        "670 of 1,080 cells", "4.1/s", "1:40 left", "12 in flight", "96 already answered", "3 retried", "3 failed",
+        "$0.0142",
     ]  # fmt: skip
     nothing = RunProgress(72, {"pending": 72}, 0, 0, 0.0, 0.0, 0, {}, {})
-    assert phrases.progress_words(a_run("queued"), nothing) == ["0 of 72"]
+    assert phrases.progress_words(a_run("queued"), nothing) == ["0 of 72 cells"]
+
+
+@pytest.mark.parametrize(("calls", "words"), [(571, []), (1713, ["1,713 calls"]), (143, ["143 calls"])])
+def test_calls_are_counted_beside_cells_where_a_cell_is_not_one_call(calls: int, words: list[str]) -> None:
+    assert phrases.progress_words(a_run("running"), state_of(calls=calls))[1:-7] == words
 
 
 def test_a_price_that_is_not_known_is_not_left_out() -> None:
