@@ -29,6 +29,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="library_hea
     new = actions.new_popover()
     actions.import_popover()
 actions.notices()
+listing.unknown_prompt(entries)
 
 if not entries:
     detail = f"They are files in {library().folder}."

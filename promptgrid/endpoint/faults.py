@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import errno
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from socket import gaierror
 
 from promptgrid.endpoint.redaction import redacted
 from promptgrid.endpoint.replies import QUOTE_LIMIT
@@ -10,6 +14,15 @@ from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
 from promptgrid.suggestions import did_you_mean, listed
 from promptgrid.text import one_line
+
+_WORDS: Mapping[int, str] = {
+    errno.ECONNREFUSED: "no server answers there",
+    errno.ECONNRESET: "the connection was broken off",
+    errno.ENETUNREACH: "there is no network",
+    errno.EHOSTUNREACH: "no computer answers at this address",
+}
+_NUMBER = re.compile(r"\[Errno (\d+)\]")
+_OF_SSL = re.compile(r"^\[SSL[^]]*\] | \(_ssl\.c:\d+\)")
 
 
 def timed_out(settings: EndpointSettings) -> EndpointError:
@@ -105,7 +118,7 @@ def unreachable(error: Exception, settings: EndpointSettings) -> EndpointError:
     """Returns the error for a connection that failed before an answer began. `error` is the exception of the network
     library; its innermost cause is quoted."""
     message = f"{settings.name} cannot be reached at {settings.base_url}: {_reason(error, settings)}."
-    return EndpointError("connection", message, hint=_connection_hint(_causes(error), settings))
+    return EndpointError("connection", message, hint=_connection_hint(map(_message, _causes(error)), settings))
 
 
 def broken(error: Exception, settings: EndpointSettings) -> EndpointError:
@@ -139,22 +152,35 @@ def advise_on_url(error: EndpointError, settings: EndpointSettings) -> None:
 
 
 def _reason(error: Exception, settings: EndpointSettings) -> str:
-    """Returns the message of the error's innermost cause, with secrets replaced."""
-    message = next((text for text in reversed(_causes(error)) if text), "the connection broke")
+    """Returns the innermost cause of the error in plain words, with secrets replaced."""
+    messages = [_plain(cause) for cause in _causes(error)]
+    message = next((text for text in reversed(messages) if text), "the connection broke")
     return quoted(redacted(message, settings.secrets)).rstrip(".")
 
 
-def _causes(error: BaseException | None) -> list[str]:
-    """Returns the messages of the error and of its causes, the innermost last."""
-    messages: list[str] = []
+def _plain(error: BaseException) -> str:
+    """Returns the message of a network error without the numbers and places in code that system libraries add."""
+    text = _message(error)
+    if isinstance(error, gaierror):
+        return "no computer of this name is known"
+    if numbers := list(dict.fromkeys(map(int, _NUMBER.findall(text)))):  # several: one for each address of the host
+        return ", ".join(_WORDS.get(number) or os.strerror(number).lower() for number in numbers)
+    return _OF_SSL.sub("", text)
+
+
+def _message(error: BaseException) -> str:
+    message = getattr(error, "message", None)  # aiohttp's str() adds a status that the server did not send
+    return (message if isinstance(message, str) else str(error)).strip()
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yields the error and its causes, the innermost last."""
     while error is not None:
-        message = getattr(error, "message", None)  # aiohttp's str() adds a status that the server did not send
-        messages.append((message if isinstance(message, str) else str(error)).strip())
+        yield error
         error = error.__cause__ or error.__context__
-    return messages
 
 
-def _connection_hint(causes: Sequence[str], settings: EndpointSettings) -> str:
+def _connection_hint(causes: Iterable[str], settings: EndpointSettings) -> str:
     if any("CERTIFICATE" in cause.upper() for cause in causes):
         return "If your company inspects traffic, set SSL_CERT_FILE to its certificate."
     if settings.is_loopback:

@@ -199,7 +199,7 @@ def _key_hint(settings: EndpointSettings) -> str:
         return f"Check the key in {settings.key_env}, and what it is allowed to do."
     if settings.name == "openai":
         return "Set OPENAI_API_KEY in the environment or in .env."
-    return f"Name the environment variable of its key: key_env under [{settings.name}] in endpoints.toml."
+    return f"If {settings.name} needs a key, put it into an environment variable and name that on the page Settings."
 
 
 def _raw(body: object) -> str:

@@ -230,7 +230,7 @@ class EndpointTable:
         if name and not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
             raise self._error(
                 "key_env",
-                "key_env must be the name of an environment variable, in capitals, digits and _.",
+                "The name of the environment variable that holds the key must consist of capitals, digits and _.",
                 'Write the name, not the key: key_env = "MY_API_KEY".',
             )
         return name

@@ -20,7 +20,7 @@ from promptgrid.ui import curves
 from tests.faults.server import HostileServer
 from tests.running import carried_out
 from tests.ui import pages
-from tests.ui.pages import address, shown
+from tests.ui.pages import address, ran, shown
 
 opened = partial(pages.opened, "6_Curves.py")
 JUDGE = Prompt("judge", (Message("user", "Judge {{ text }}."),), answer=AnswerRule("label", labels=("good", "bad")))
@@ -128,5 +128,9 @@ def test_the_chosen_lines_are_in_the_address_and_come_back_from_there(database: 
 
 
 def test_a_run_that_was_deleted_meanwhile_is_said(database: Database) -> None:
-    new_run(database)
-    assert "There is no run" in shown(opened(run="00000000"))
+    run_id = new_run(database)
+    page = ran(opened(run="00000000"))
+    assert 'There is no run "00000000".' in shown(page)
+    page.selectbox(key="curves_run").set_value(run_id)
+    assert "There is no run" not in shown(ran(page))
+    assert "".join(page.query_params["run"]) == run_id

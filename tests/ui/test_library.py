@@ -101,9 +101,19 @@ def test_a_deleted_prompt_comes_back_by_undo_with_its_bytes(three_prompts: Libra
     assert "Deleted" not in shown(page)
 
 
+def test_a_prompt_in_the_address_that_is_not_there_is_said_with_what_to_do(three_prompts: Library) -> None:
+    page = opened("4_Library.py", prompt="sentimnt")
+    assert 'There is no prompt "sentimnt" in the library.' in shown(page)
+    assert "Did you mean sentiment?" in shown(page)
+    three_prompts.delete("sentiment")
+    assert "restore it under Deleted" in shown(opened("4_Library.py", prompt="sentiment"))
+    assert not opened("4_Library.py", prompt="arithmetic").error
+
+
 def test_after_a_deletion_no_other_prompt_is_selected(three_prompts: Library) -> None:
     page = press(select(opened("4_Library.py"), 0), "library_delete")
     assert page.button(key="library_delete").disabled
+    assert not page.error  # the address names it no more
     assert len(three_prompts.entries()) == 2
 
 

@@ -133,6 +133,7 @@ def _rename(old: str) -> None:
 def _delete(name: str) -> None:
     def delete() -> str:
         token = library().delete(name)
+        st.query_params.pop("prompt", None)
         offer_undo(PAGE, f"Deleted {name}.", lambda: _restore(token))
         return ""
 

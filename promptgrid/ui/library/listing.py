@@ -8,16 +8,17 @@ from urllib.parse import quote
 
 import streamlit as st
 
-from promptgrid.errors import PromptgridError
+from promptgrid.errors import LibraryError, PromptgridError
 from promptgrid.humanize import ago
 from promptgrid.library.files import read
 from promptgrid.library.folder import LibraryEntry
 from promptgrid.library.versions import marks
+from promptgrid.suggestions import did_you_mean
 from promptgrid.techniques import TECHNIQUES, unavailable
 from promptgrid.ui import links
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.component import component
-from promptgrid.ui.widgets.feedback import file_notes
+from promptgrid.ui.widgets.feedback import file_notes, show_error
 from promptgrid.ui.widgets.plain import copied, plain
 
 TABLE = "library_table"
@@ -44,6 +45,18 @@ def _search_text(entry: LibraryEntry) -> str:
         return f"{entry.name} broken".casefold()
     texts = (message.text for message in prompt.messages)
     return "\n".join([entry.name, prompt.description, *prompt.tags, *texts]).casefold()
+
+
+def unknown_prompt(entries: Sequence[LibraryEntry]) -> None:
+    """If the address names a prompt that is not among the `entries` of the library, says so and what to do."""
+    name, names = st.query_params.get("prompt", ""), [entry.name for entry in entries]
+    if not name or name in names:
+        return
+    if any(item.name == name for item in library().trashed()):
+        hint = "It was deleted: restore it under Deleted, at the end of the page."
+    else:
+        hint = f"{did_you_mean(name, names, '')} Select one in the table, or write it with New prompt.".strip()
+    show_error(LibraryError(f'There is no prompt "{name}" in the library.', hint=hint))
 
 
 def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:

@@ -1,17 +1,53 @@
-"""What stands around the pages when Streamlit serves them: the guard, and the address with its key."""
+"""What stands around the pages when Streamlit serves them: the guard, the spelling of their addresses, and the address
+with its key."""
 
 from __future__ import annotations
 
+import re
 import sys
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
 
+from promptgrid.ui import links
+from promptgrid.ui.shell.frame import MENU
 from promptgrid.ui.shell.guard import Guard, Keys
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+_NO_LETTER = re.compile(r"[\W_]+")
+
+
+def _address(file: str) -> str:
+    """Returns the path at which Streamlit serves the page of this file: `/Next_word` for `pages/9_Next_word.py`."""
+    return "/" if file == links.HOME else "/" + PurePosixPath(file).stem.partition("_")[2]
+
+
+_ADDRESSES = {_NO_LETTER.sub("", label).lower(): _address(file) for group in MENU.values() for file, label, _ in group}
+
+
+class Spelling:
+    """ASGI middleware that leads other spellings of a page's address to the page, with their parameters: `/compose`,
+    `/next-word`, `/Run/`. Streamlit knows one spelling each and would show the home page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "/")
+        address = _ADDRESSES.get(_NO_LETTER.sub("", path).lower())
+        if scope["type"] != "http" or scope["method"] != "GET" or address in (None, path):
+            await self._app(scope, receive, send)
+            return
+        query = scope["query_string"].decode("latin-1")
+        await RedirectResponse(f"{address}?{query}" if query else address)(scope, receive, send)
 
 
 def guarded() -> dict[str, Any]:
@@ -32,7 +68,7 @@ def guarded() -> dict[str, Any]:
         _open(keys)
         yield
 
-    return {"middleware": [Middleware(Guard, keys)], "lifespan": opened}
+    return {"middleware": [Middleware(Guard, keys), Middleware(Spelling)], "lifespan": opened}
 
 
 def _open(keys: Keys) -> None:

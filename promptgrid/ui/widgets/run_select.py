@@ -22,19 +22,23 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
     the newest. `on_change` is called without arguments when the user selects another run.
 
     The key of the widget is `PAGE_run`. If there are no runs, says so, with `detail` as the sentence on what the page
-    is for, and stops the page.
+    is for, and stops the page. If the address names a run that does not exist, says so and stops the page until the
+    user selects one; the address stays, so a refresh says the same.
     """
     listed = {run.id: run for run in runs.list_runs(database)}
     from_address = st.query_params.get("run", "")
     if from_address and from_address not in listed:
-        _add_unlisted(database, from_address, listed)
+        from_address = _add_unlisted(database, from_address, listed)
     if not listed:
         if empty_state("No runs yet", "Set up a run", f"{page}_to_run", detail=detail):
             st.switch_page(links.RUN)
         st.stop()
     key = f"{page}_run"
     follow_address(key)
-    keep_selection(key, listed, from_address if from_address in listed else next(iter(listed)))
+    first = from_address or next(iter(listed))
+    keep_selection(key, listed, first if first in listed else None)
+    if st.session_state[key] is None:
+        show_error(StoreError(f'There is no run "{from_address}".', hint="Choose another."))
     selected = st.selectbox(
         "Run",
         list(listed),
@@ -42,21 +46,23 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
         key=key,
         label_visibility="collapsed",
         on_change=on_change,
+        placeholder="Choose a run",
     )
+    if selected is None:
+        st.stop()
     return listed[selected]
 
 
-def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> None:
-    """Adds the run with this id, which is too old for the list or deleted, to `listed` (runs by id). Shows an error if
-    the run does not exist."""
+def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> str:
+    """Adds the run whose id begins with `run_id`, which is too old for the list or deleted, to `listed` (runs by id).
+    Returns its id; `run_id` as it is if there is no such run."""
     try:
         run = runs.find_run(database, run_id)
     except StoreError:
-        show_error(StoreError(f'There is no run "{run_id}".', hint="Choose another."))
-        st.query_params.clear()
-    else:
-        listed[run.id] = run
-        st.query_params["run"] = run.id
+        return run_id
+    listed[run.id] = run
+    st.query_params["run"] = run.id
+    return run.id
 
 
 def run_label(run: RunInfo) -> str:
