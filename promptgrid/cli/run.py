@@ -97,7 +97,7 @@ def plan_options(command: Command) -> Command:
 
 def more_options(command: Command) -> Command:
     for spec in reversed(AXIS_SPECS):
-        text = f"Further {spec.plural}."
+        text = f"Further {spec.axis}."
         command = click.option(spec.option, spec.plural, type=AxisValues(spec), default=(), help=text)(command)
     return command
 

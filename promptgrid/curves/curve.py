@@ -281,7 +281,7 @@ def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str
             values_of[point.model, point.note][point.value] = None
     for (model, note), values in values_of.items():
         texts = [spec.text(value) for value in values if value is not None]
-        named = f"{spec.plural if len(texts) > 1 else spec.column} {', '.join(texts)}"
+        named = f"{spec.axis if len(texts) > 1 else spec.column} {', '.join(texts)}"
         yield f"{model} at {named if texts else f'its default {spec.column}'}: {note}."
 
 

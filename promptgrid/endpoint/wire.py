@@ -137,6 +137,8 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     another meaning for some servers."""
     names = {"max_tokens": token_parameter}
     fields = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
+    if "parallel_tool_calls" in fields:
+        fields["parallel_tool_calls"] = fields["parallel_tool_calls"] == "yes"
     fields |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}
     return {name: value for name, value in fields.items() if value not in (None, []) and name != "extra_body"}
 

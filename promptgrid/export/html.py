@@ -123,7 +123,7 @@ def _charts(database: Database, run_id: str, part: str) -> tuple[list[_Chart], S
             if len(axis_curve.values) > 1
         ]
         price = "cost" if axis_curve.price == "cost_usd" else "tokens"
-        about = f"On the dashed line nothing scores as high for less. The labels are {axis_curve.spec.plural}."
+        about = f"On the dashed line nothing scores as high for less. The labels are {axis_curve.spec.axis}."
         every.append((f"Score against {price}", about, charts.cost_chart(axis_curve, lines)))
         for title, text, chart in every:
             if chart is not None:

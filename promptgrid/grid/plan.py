@@ -98,7 +98,7 @@ class Plan:
             own = getattr(self.parameters, spec.name)
             values = self.axes.get(spec.column, ())
             if values and own is not None:
-                raise PlanError(f"The plan has {spec.plural} and a {spec.name}.", hint="Give one of them.")
+                raise PlanError(f"The plan has {spec.axis} and a {spec.name}.", hint="Give one of them.")
             for value in values:
                 spec.check(value)
 
@@ -166,7 +166,7 @@ class Plan:
     def usual_name(self) -> str:
         """The default name of a run: `sentiment × 3 techniques × 2 temperatures`."""
         axes: dict[str, tuple[Value, ...]] = {"techniques": self.techniques, "models": self.models}
-        axes |= {spec.plural: self.values_of(spec) for spec in AXIS_SPECS}
+        axes |= {spec.axis: self.values_of(spec) for spec in AXIS_SPECS}
         counts = [f"{len(values)} {axis}" for axis, values in axes.items() if len(values) > 1]
         return " × ".join([" + ".join(dict.fromkeys(prompt.name for prompt in self.prompts)), *counts])
 

@@ -66,7 +66,7 @@ class WireVariant:
             values = dict.fromkeys(getattr(parameters, spec.name) for parameters in self.same)
             if len(values) > 1:
                 listed = ", ".join(map(spec.text, values))
-                notes.append(f"{spec.plural} {listed} are the same on the wire and were merged")
+                notes.append(f"{spec.axis} {listed} are the same on the wire and were merged")
         return "; ".join(notes)
 
     @cached_property

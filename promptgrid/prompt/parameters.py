@@ -18,6 +18,8 @@ class Parameters:
     seed            of the first sample; sample i is sent with seed + i
     stop            texts that end the reply
     extra_body      more fields of the JSON body, for endpoints that accept them
+    tool_choice     whether the model calls a tool: auto, none, required, or the name of the tool to call
+    parallel_tool_calls  whether one reply may call several tools: yes or no
     """
 
     temperature: float | None = None
@@ -28,6 +30,8 @@ class Parameters:
     reasoning_effort: str | None = None
     response_format: Mapping[str, Any] | None = None
     extra_body: Mapping[str, Any] | None = None
+    tool_choice: str | None = None
+    parallel_tool_calls: str | None = None
 
     @property
     def given(self) -> dict[str, Any]:
@@ -79,10 +83,11 @@ class ParameterSpec:
     low, high   range of a number
     option      command-line option; "": none
     column      column of the value in cells and in the results file; "": none
-    plural      name of the axis, and the keyword that passes its values to a plan; "": no axis, a plan has one value
+    plural      the keyword that passes the values of an axis to a plan; "": no axis, a plan has one value
     sign        text before the value in the name of a variant
     offered     values on the Run page; texts are sorted in this order
     first       offered values that are selected on the first visit
+    closed      whether the offered values are the only ones
     """
 
     name: str
@@ -97,6 +102,12 @@ class ParameterSpec:
     sign: str = ""
     offered: tuple[Value, ...] = ()
     first: tuple[Value, ...] = ()
+    closed: bool = False
+
+    @property
+    def axis(self) -> str:
+        """Returns the name of the axis as it is displayed: `temperatures`, `tool choices`."""
+        return self.plural.replace("_", " ")
 
     @property
     def sent_column(self) -> str:
@@ -115,16 +126,19 @@ class ParameterSpec:
         return tuple(dict.fromkeys(float(value) if self.kind is float else value for value in values))
 
     def check(self, value: Any) -> None:
-        """Raises PlanError if the value is a number outside the parameter's range."""
+        """Raises PlanError if the value is a number outside the parameter's range, or a word that it cannot be."""
         if value is not None and self.kind in (int, float) and not self.low <= value <= self.high:
             hint = f"It goes from {self.low:,} to {self.high:,}."
             raise PlanError(f"{self.label} {value:g} is out of range.", hint=hint)
+        if value is not None and self.closed and value not in self.offered:
+            raise PlanError(f"{value!r} is no value of {self.label.lower()}.", hint=f"{self.rule.capitalize()}.")
 
     def parse(self, text: str) -> Value:
         """Converts a typed text to a value; the decimal mark may be a comma. Raises PlanError if the text is not a
         valid value."""
         text = text.strip()
         if self.kind is str and text:
+            self.check(text)
             return text
         try:
             value: Value = round(float(text.replace(",", ".")), 4) if self.kind is float else int(text)
@@ -137,7 +151,8 @@ class ParameterSpec:
     def rule(self) -> str:
         """Returns in words which values the parameter takes."""
         number = f"number from {self.low:,} to {self.high:,}"
-        return f"a {self.label.lower()} is a {number if self.kind in (int, float) else 'word'}"
+        word = " or ".join(map(str, self.offered)) if self.closed else "a word"
+        return f"a {self.label.lower()} is {f'a {number}' if self.kind in (int, float) else word}"
 
     def text(self, value: Value) -> str:
         """Returns the value as it is displayed and as it is written in a URL: `0.7`, `default`."""
@@ -172,6 +187,15 @@ SPECS = (
     ),
     ParameterSpec("response_format", "Response format", dict),
     ParameterSpec("extra_body", "Extra body", dict),
+    ParameterSpec(
+        "tool_choice", "Tool choice", option="--tool-choice", help="auto, none, required, or the name of a tool.",
+        column="tool_choice", plural="tool_choices", sign="tool ", offered=("auto", "none", "required"),
+    ),
+    ParameterSpec(
+        "parallel_tool_calls", "Parallel calls", option="--parallel-calls",
+        help="Whether one reply may call several tools: yes or no.",
+        column="parallel_calls", plural="parallel_calls", sign="parallel calls ", offered=("yes", "no"), closed=True,
+    ),
 )  # fmt: skip
 
 AXIS_SPECS = tuple(spec for spec in SPECS if spec.plural)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -58,3 +59,16 @@ def tool_fields(tools: Sequence[Tool]) -> list[dict[str, Any]]:
 def _result_fields(result: MockResult) -> dict[str, Any]:
     text = {"column": result.column} if result.column else {"text": result.text}
     return ({"when": result.when} if result.when else {}) | text
+
+
+def calls_json(calls: Sequence[ToolCall]) -> str:
+    """Returns the calls as a JSON list, as `calls_from` reads it; "" for none. All characters are ASCII, so that a
+    database can hold them."""
+    return (
+        json.dumps([{"id": call.id, "name": call.name, "arguments": call.arguments} for call in calls]) if calls else ""
+    )
+
+
+def calls_from(text: str) -> tuple[ToolCall, ...]:
+    """Returns the calls in a text of `calls_json`."""
+    return tuple(ToolCall(**call) for call in json.loads(text)) if text else ()

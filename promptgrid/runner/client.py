@@ -193,7 +193,7 @@ def _own_values(plan: Plan, spec: ParameterSpec) -> tuple[Value, ...]:
     if len(own) != 1 or None in own:
         raise PlanError(
             f"This run took each prompt's own {spec.label.lower()}, so no other can stand beside it.",
-            hint=f"Start a run that names its {spec.plural}: what is answered is not sent again.",
+            hint=f"Start a run that names its {spec.axis}: what is answered is not sent again.",
         )
     return tuple(own)
 

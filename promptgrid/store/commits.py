@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from promptgrid.answers import Answer, ballot
 from promptgrid.endpoint import Reply
 from promptgrid.grading import Score
+from promptgrid.prompt.tools import calls_json
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.database import Database, Row, now, storable, write_many
@@ -252,6 +253,7 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
         "cached_tokens": reply.cached_tokens,
         "latency_ms": reply.latency_ms,
         "first_token_ms": reply.first_token_ms,
+        "tool_calls": calls_json(reply.tool_calls),
         "request": json.dumps(dict(reply.sent)),
         "created": now(),
     }

@@ -155,6 +155,13 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         """UPDATE runs SET calls =
             (SELECT coalesce(sum(1.0 / batch), 0) FROM replies WHERE replies.run_id = runs.id)""",
     ),
+    15: (
+        "ALTER TABLE replies ADD COLUMN tool_calls TEXT DEFAULT '' NOT NULL",
+        "ALTER TABLE cells ADD COLUMN tool_choice VARCHAR",
+        "ALTER TABLE cells ADD COLUMN tool_choice_sent VARCHAR",
+        "ALTER TABLE cells ADD COLUMN parallel_calls VARCHAR",
+        "ALTER TABLE cells ADD COLUMN parallel_calls_sent VARCHAR",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

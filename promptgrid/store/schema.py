@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 14
+VERSION = 15
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -158,6 +158,7 @@ replies = Table(
     Column("cost_usd", Float),
     Column("latency_ms", Float, nullable=False),
     Column("first_token_ms", Float),
+    Column("tool_calls", Text, nullable=False, server_default=""),  # JSON: [{id, name, arguments}, …]; "": none
     Column("request", Text, nullable=False),  # the JSON body as sent
     Column("honoured", Text, nullable=False),  # JSON, by parameter: true, false, null (unknown)
     Column("created", Float, nullable=False),

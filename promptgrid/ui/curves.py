@@ -83,7 +83,7 @@ def missing_values(run: RunInfo, curve: Curve) -> None:
     what = f"only one {curve.axis}" if curve.values else f"no {curve.axis} that was sent"
     if empty_state(
         f"This run has {what}",
-        f"Add {curve.spec.plural}",
+        f"Add {curve.spec.axis}",
         "curves_to_run",
         detail="A curve needs two or more. Add them to this run: only the new cells are sent.",
     ):
@@ -125,7 +125,7 @@ def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
         about += " Tokens stand in for the cost: these replies are free, or a price is not known."
         title = "Score against tokens"
     height, rows = SCORE_HEIGHT + charts.legend_height(curve, lines), charts.cost_rows(curve, lines)
-    _chart(chart, rows, title, f"{about} The labels are {curve.spec.plural}.", f"{run.id}-cost", height)
+    _chart(chart, rows, title, f"{about} The labels are {curve.spec.axis}.", f"{run.id}-cost", height)
 
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:

@@ -120,7 +120,7 @@ def test_the_command_line_takes_efforts_and_the_file_has_them(hostile: HostileSe
         rows = list(csv.DictReader(file))
     assert [(row["effort"], row["effort_sent"]) for row in rows] == [("low", "low"), ("high", "high")]
     names = list(rows[0])
-    assert names[names.index("temperature_sent") + 1 :][:3] == ["effort", "effort_sent", "parameter_note"]
+    assert names[names.index("temperature_sent") + 1 :][:2] == ["effort", "effort_sent"]
     assert runs.list_runs(Database())[0].name == "say × 2 efforts"
     result = CliRunner().invoke(main, ["curve", "last", "--over", "effort"])
     assert [line.split()[-8] for line in result.output.splitlines()[1:3]] == ["low", "high"], result.output

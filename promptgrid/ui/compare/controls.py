@@ -17,7 +17,7 @@ SIDE_WORDS: Mapping[Side, str] = {
     "prompt": "Prompts",
     "technique": "Techniques",
     "model": "Models",
-    **{spec.column: spec.plural.capitalize() for spec in AXIS_SPECS},
+    **{spec.column: spec.axis.capitalize() for spec in AXIS_SPECS},
 }
 METRIC_WORDS: Mapping[str, str] = {
     "case": "Case order",

@@ -46,7 +46,7 @@ def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
         return
     texts = {*map(spec.text, spec.offered), *st.session_state[key]}
     st.multiselect(
-        spec.plural.capitalize(),
+        spec.axis.capitalize(),
         sorted(texts, key=lambda text: spec.order(spec.parse(text))),
         key=key,
         placeholder=OWN,
@@ -92,7 +92,7 @@ def more_values(spec: ParameterSpec, plan: Plan, run_id: str) -> tuple[Value, ..
     Shows invalid texts below the field."""
     own = plan.axes[spec.column]
     typed = st.multiselect(
-        f"More {spec.plural}",
+        f"More {spec.axis}",
         [spec.text(value) for value in spec.offered if value not in own],
         key=f"extend_{spec.plural}_{run_id}",
         accept_new_options=True,
