@@ -237,6 +237,9 @@ def insert_reply(connection: sa.Connection, row: Row) -> int:
     return int(connection.execute(replies.insert().values(row).returning(replies.c.id)).scalar_one())
 
 
+_MEASURED = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "latency_ms", "first_token_ms")
+
+
 def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
     """Returns the reply and its origin as a row of the table of replies, without an id."""
     return {
@@ -247,12 +250,7 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
         "chars": len(reply.text),
         "reasoning": storable(reply.reasoning),
         "finish_reason": storable(reply.finish_reason),
-        "prompt_tokens": reply.prompt_tokens,
-        "completion_tokens": reply.completion_tokens,
-        "reasoning_tokens": reply.reasoning_tokens,
-        "cached_tokens": reply.cached_tokens,
-        "latency_ms": reply.latency_ms,
-        "first_token_ms": reply.first_token_ms,
+        **{name: getattr(reply, name) for name in _MEASURED},
         "tool_calls": calls_json(reply.tool_calls),
         "request": json.dumps(dict(reply.sent)),
         "created": now(),
