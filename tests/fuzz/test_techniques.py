@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptgrid.techniques import TECHNIQUES, progress, technique_calls
+from promptgrid.answers import read_answer
+from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.prompt.model import ChainStep
+from promptgrid.techniques import TECHNIQUES, Progress, progress, technique_calls
 from promptgrid.techniques.refinement import says
 from tests.fuzz.inputs import FUZZ, odd_texts
 from tests.techniques.scripted import PROMPTS, VALUES, carry_out
@@ -16,25 +19,59 @@ LISTS = [
     "CORRECT", "not ", "完全正确", "{marker}", "{candidates}", "{{ sum }}", "Answer: 2", "答案：第二个", "8/10",
     "<think>", "x" * 70_000,
 ]  # fmt: skip
-replies = st.lists(st.sampled_from(LISTS) | odd_texts, max_size=8).map("".join)
+LANGUAGES = ["Ответ: 2\n", "1. Сколько будет 1 + 2?\n", "答えは2です。\n", "الجواب: ٢\n", "ข้อ ๑ ", "é", "👩‍🚀"]
+HOSTILE = ["\x00", "\x1b[2J", "\x07", "\x7f", "\r", "\x85", "\u2028", "\u202e", "\ufeff", "\ud800", "\udfff1. "]
+NUMBERS = ["9" * 5_000, "[" + "9" * 5_000 + "]", "Answer: 1e999", "-1", "0" * 5_000 + "1", "NaN", "∞", "第" + "九" * 99]
+DEEP = ["[" * 3_000, '{"a":' * 3_000, "1. " * 3_000, "*_#> " * 3_000, "第" * 3_000, "?" * 3_000]
+MEGABYTES = ["x" * 1_000_000, "1. x\n" * 200_000, "\n" * 1_000_000, "是多少？\n" * 200_000, '["a"]' * 200_000]
+pieces = st.sampled_from([*LISTS, *LANGUAGES, *HOSTILE, *NUMBERS]) | odd_texts
+replies = st.one_of(
+    st.lists(pieces, max_size=8).map("".join),
+    st.lists(pieces, max_size=8).map("".join),
+    st.lists(pieces | st.sampled_from([*DEEP, *MEGABYTES, ""]), max_size=2).map("".join),
+)
+scripts = st.lists(replies, min_size=1, max_size=20)
 STRATEGIES = [
     *(name for name in TECHNIQUES if technique_calls(name) > 1),
     "tree-of-thoughts:branches=4,depth=3,choose=value",
     "best-of-n:n=5,choose=vote",
     "best-of-n:choose=check",
 ]
+CHAIN = Prompt(
+    "chain",
+    (Message("user", "Is {{ total }} right for {{ sum }}? {{ better }}"),),
+    chain=(
+        ChainStep("total", text="user:\nWhat is {{ sum }}?", technique="least-to-most:questions=2"),
+        ChainStep("better", text="user:\nBetter than {{ better }} for {{ total }}", repeat=3, until="CORRECT"),
+    ),
+)
 
 
-@pytest.mark.parametrize("technique", STRATEGIES)
-@FUZZ
-@given(st.lists(replies, min_size=1, max_size=20), st.sampled_from(["en", "zh"]))
-def test_a_technique_ends_with_one_of_the_replies(technique: str, texts: list[str], language: str) -> None:
-    steps = progress(PROMPTS[language], VALUES, technique, score=lambda text: len(text) % 7 or None)
+def ends_within_its_calls(steps: Progress, texts: list[str]) -> None:
+    """Carries the technique out on these texts, over and over, and reads the answer of its output."""
     numbers = iter(range(10_000))
     given_replies = carry_out(steps, lambda: texts[next(numbers) % len(texts)])
     assert steps.done is not None
     assert steps.done.reply in given_replies
-    assert len(given_replies) <= technique_calls(technique)
+    assert len(given_replies) <= steps.most
+    read_answer(AnswerRule("number"), steps.done.reply.text, marker="Answer:")
+
+
+@pytest.mark.parametrize("technique", STRATEGIES)
+@FUZZ
+@given(scripts, st.sampled_from(["en", "zh"]))
+def test_a_technique_ends_with_one_of_the_replies(technique: str, texts: list[str], language: str) -> None:
+    steps = progress(PROMPTS[language], VALUES, technique, score=lambda text: len(text) % 7 or None)
+    assert steps.most == technique_calls(technique)
+    ends_within_its_calls(steps, texts)
+
+
+@FUZZ
+@given(scripts, st.sampled_from(["zero-shot", "self-refine"]))
+def test_a_chain_ends_with_one_of_the_replies(texts: list[str], technique: str) -> None:
+    steps = progress(CHAIN, VALUES, technique)
+    assert steps.most == 4 + 3 + technique_calls(technique)
+    ends_within_its_calls(steps, texts)
 
 
 @FUZZ
