@@ -99,6 +99,15 @@ class Feed:
                 free.append((point, mine))
         return free
 
+    def claim_call(self, name: SampleName) -> bool:
+        """Claims a call of a cell that makes several, and tells whether it was free: neither this run nor another one
+        is sending it. Only the event loop's thread may call it."""
+        if name in self.in_flight:
+            return False
+        self.claimed.add(name)
+        self.in_flight.add(name)
+        return True
+
     def release(self, names: Collection[SampleName] | None = None) -> None:
         """Removes the samples `names` that this feed has claimed (None: all of them) from `in_flight`. Call it when
         their replies are committed, or when none will come."""

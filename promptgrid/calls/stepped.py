@@ -14,7 +14,7 @@ from typing import Any
 
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted, error_text, failed_status
-from promptgrid.calls.feed import SampleName, SteppedCell
+from promptgrid.calls.feed import Feed, SteppedCell
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.score_reply import read_and_score
@@ -65,7 +65,7 @@ class InFlightElsewhere(Exception):
 class CellSteps:
     """Carries out one cell.
 
-    in_flight   the calls that the runs of this process are sending
+    feed        the feed of the cell, which has claimed its first call and claims the others
     working     the tasks of the run; a halted run cancels those that have no call in flight
     endpoints   the endpoints by name
     send        sends a call and returns the parts that failed, with their errors
@@ -74,7 +74,7 @@ class CellSteps:
     context: RunContext
     database: Database
     cell: SteppedCell
-    in_flight: set[SampleName]
+    feed: Feed
     working: set[asyncio.Task[Any]]
     endpoints: Mapping[str, Endpoint]
     send: Callable[[Batch], Awaitable[Sequence[tuple[Batch, EndpointError]]]]
@@ -128,13 +128,12 @@ class CellSteps:
         name = (point.key, self.cell.sample)
         if name in self.cell.names:  # the feed has claimed it
             return await self._looked_up_or_sent(call, point)
-        if name in self.in_flight:
+        if not self.feed.claim_call(name):
             raise InFlightElsewhere
-        self.in_flight.add(name)
         try:
             return await self._looked_up_or_sent(call, point)
         finally:
-            self.context.journal.write(JournalEntry(committed=partial(self.in_flight.discard, name)))
+            self.context.journal.write(JournalEntry(committed=partial(self.feed.release, [name])))
 
     async def _looked_up_or_sent(self, call: StepCall, point: Point) -> StepReply:
         own = self.context.run_id if self.cell.plan.fresh else None

@@ -223,7 +223,7 @@ class _Run:
     async def _make_calls(self, feed: Feed, cell: SteppedCell) -> None:
         """Makes the calls of a cell that makes several; counts the cell as a duplicate if one of them is in flight."""
         steps = CellSteps(
-            self.context, self.database, cell, feed.in_flight, self.working, self.endpoints,
+            self.context, self.database, cell, feed, self.working, self.endpoints,
             lambda batch: self.sender.send(self.endpoints[batch.endpoint], self.paces[batch.endpoint], batch),
         )  # fmt: skip
         try:

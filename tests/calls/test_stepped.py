@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from promptgrid import api
+from promptgrid import api, connections, loop
+from promptgrid.calls import journal
+from promptgrid.errors import StoreError
 from promptgrid.grid import Plan
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database
+from promptgrid.runner.carry_out import carry_out
+from promptgrid.store import Database, commits, runs
 from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.steps import steps_of
 from promptgrid.techniques import TECHNIQUES, Ask, Done, Task, Technique
@@ -195,6 +198,33 @@ def test_the_calls_of_a_cell_stand_in_the_results_file(database: Database, hosti
     assert (stepped.calls, plain.calls, plain.steps_json) == (3, 1, None)
     assert [call["text"] for call in calls] == ["Answer: 4", "It is one too many.", "Answer: 3"]
     assert sum(call["prompt_tokens"] for call in calls) == stepped.prompt_tokens
+
+
+def test_a_run_whose_replies_could_not_be_written_can_be_resumed_by_the_same_runner(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, commit = False, commits.commit
+
+    def answer(body: dict[str, Any]) -> str:
+        nonlocal full
+        full = full or "Check your reply" in body["messages"][-1]["content"]
+        return refining(body)
+
+    def on_a_full_disk(*group: Any) -> list[int]:
+        if full:
+            raise StoreError("The disk is full.")
+        return commit(*group)
+
+    hostile.answer = answer
+    monkeypatch.setattr(journal, "_FULL_DISK_S", 0.0)
+    monkeypatch.setattr(journal, "_RETRY_S", 0.01)
+    monkeypatch.setattr(commits, "commit", on_a_full_disk)
+    run_id = client.submit(database, a_plan("1+2"))
+    assert carried_out(database, run_id) == "stopped"
+    monkeypatch.setattr(commits, "commit", commit)
+    runs.ask(database, run_id, "resume")
+    assert loop.start(carry_out(database, run_id, connect=connections.connect)).result(timeout=60) == "finished"
+    assert hostile.calls("ok") == 3
 
 
 def test_a_process_killed_in_mid_chain_costs_the_call_in_flight_and_no_other(

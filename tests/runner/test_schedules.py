@@ -5,10 +5,12 @@ SCHEDULES=500 in the environment tries so many random ones; without it the same 
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,9 +29,11 @@ from promptgrid.calls import call, journal
 from promptgrid.endpoint import Request
 from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.grid import Plan
+from promptgrid.prompt import Message, Prompt
+from promptgrid.prompt.model import ChainStep
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
-from promptgrid.store.schema import cells
+from promptgrid.store.schema import cells, replies
 from tests.faults.server import HostileServer
 from tests.running import a_plan, carried_out, kill, process, replies_of, statuses, until
 
@@ -42,6 +46,15 @@ STOPPING = ("unauthorized", "no-quota", "unknown-model")
 LEGAL = {"pending", "answered", "failed"}
 SEED = 1000
 ROOM = 8
+STRATEGIES = ("self-refine:rounds=1", "least-to-most", "chain-of-verification:questions=2", "best-of-n:n=2,choose=vote")
+CHAIN = Prompt(
+    "chain",
+    (Message("user", "Say {{ better }}."),),
+    chain=(
+        ChainStep("list", text="user:\nTell {{ word }}.", technique="step-back"),
+        ChainStep("better", text="user:\nBetter than {{ better }}: {{ list }}", repeat=2),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -62,12 +75,18 @@ class Schedule:
     deaths: tuple[Death, ...]
 
 
+ONE_CALL = st.fixed_dictionaries({"words": st.integers(1, 10), "samples": st.integers(1, 4)})
+SEVERAL_CALLS = st.fixed_dictionaries({
+    "words": st.integers(1, 4), "samples": st.integers(1, 2), "is_chain": st.booleans(),
+    "techniques": st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=2, unique=True),
+})  # fmt: skip
+
+
 @st.composite
-def schedules(draw: st.DrawFn) -> Schedule:
+def schedules(draw: st.DrawFn, kinds: st.SearchStrategy[Mapping[str, Any]]) -> Schedule:
     modes = draw(st.lists(st.sampled_from(PASSING + LASTING), max_size=5, unique=True))
     plan = {
-        "words": draw(st.integers(1, 10)),
-        "samples": draw(st.integers(1, 4)),
+        **draw(kinds),
         "concurrency": draw(st.integers(1, 16)),
         "retries": draw(st.sampled_from([0, 2, 5])),
         "budget": draw(st.sampled_from(["", "", "7calls", "30calls", "400tok", "1500tok"])),
@@ -130,7 +149,7 @@ class Witness:
         """To be called when nobody works on the run."""
         answered, by_status = self._answered(), statuses(self.database, self.run_id)
         assert by_status.keys() <= LEGAL
-        assert by_status.total() == len(self.plan.cases) * self.plan.samples
+        assert by_status.total() == len(self.plan.cases) * len(self.plan.techniques) * self.plan.samples
         assert self.answered.items() <= answered.items(), "an answered cell was touched again"
         stored = replies_of(self.database)
         assert len(stored) == len(set(stored)), "a sample was stored twice"
@@ -152,15 +171,19 @@ class Witness:
             return {row.position: row.reply_id for row in connection.execute(query)}
 
     def _committed(self) -> set[tuple[str, int]]:
-        """(text, seed) of the answered cells: positions go by word, then by sample."""
-        places = [divmod(position, self.plan.samples) for position in self._answered()]
-        return {(f"Say w{word}.", SEED + sample) for word, sample in places}
+        """(messages, seed) of the replies stored."""
+        with self.database.read() as connection:
+            rows = connection.execute(sa.select(replies.c.request, replies.c.seed))
+            return {(_messages(json.loads(row.request)), row.seed) for row in rows}
 
     def sent(self, after: int = 0) -> Counter[tuple[str, int]]:
-        """How often each (text, seed) was asked for."""
+        """How often each (messages, seed) was asked for."""
         bodies = [request.body for request in self.server.books.completions[after:]]
-        return Counter((body["messages"][-1]["content"], body["seed"] + index)
-                       for body in bodies for index in range(body.get("n", 1)))  # fmt: skip
+        return Counter((_messages(body), body["seed"] + index) for body in bodies for index in range(body.get("n", 1)))
+
+
+def _messages(body: Mapping[str, Any]) -> str:
+    return json.dumps(body["messages"])
 
 
 @pytest.fixture
@@ -183,6 +206,12 @@ def most(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return counts
 
 
+def a_list(body: Mapping[str, Any]) -> str:
+    """A list, as some techniques ask for, as long as it may be; another one for each request."""
+    request = zlib.crc32(_messages(body).encode())
+    return f"1. {request}?\n2. {body['seed']}? " + "word " * 2 * ROOM
+
+
 @contextmanager
 def stage(max_n: int) -> Iterator[HostileServer]:
     """A server, and a data folder of its own that knows it as `many`."""
@@ -191,15 +220,16 @@ def stage(max_n: int) -> Iterator[HostileServer]:
         (Path(home) / "config").mkdir()
         text = f'[many]\nbase_url = "{server.url}"\nmax_n = {max_n}\ntimeout_s = 5\n'
         (Path(home) / "config" / "endpoints.toml").write_text(text)
-        server.answer = lambda body: "word " * 2 * ROOM
+        server.answer = a_list
         try:
             yield server
         finally:
             connections.close()
 
 
-def planned(**settings: Any) -> Plan:
-    return replace(a_plan("m", seed=SEED, max_tokens=ROOM, **settings), models=("many/m",))
+def planned(*, is_chain: bool = False, **settings: Any) -> Plan:
+    plan = replace(a_plan("m", seed=SEED, max_tokens=ROOM, **settings), models=("many/m",))
+    return replace(plan, prompts=(CHAIN,)) if is_chain else plan
 
 
 def live(database: Database, run_id: str, death: Death | None) -> None:
@@ -216,16 +246,31 @@ def live(database: Database, run_id: str, death: Death | None) -> None:
 NUMBER = int(os.environ.get("SCHEDULES", "0"))
 
 
-@settings(
+TRIES = settings(
     max_examples=NUMBER or 25,
     derandomize=not NUMBER,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(schedule=schedules())
+
+
+@TRIES
+@given(schedule=schedules(ONE_CALL))
 def test_whatever_fails_and_dies_each_cell_ends_once_and_no_limit_is_crossed(
     most: Counter[str], schedule: Schedule
 ) -> None:
+    each_cell_ends_once_and_no_limit_is_crossed(most, schedule)
+
+
+@settings(TRIES, max_examples=NUMBER or 15)
+@given(schedule=schedules(SEVERAL_CALLS))
+def test_whatever_fails_and_dies_each_cell_of_several_calls_ends_once_and_no_limit_is_crossed(
+    most: Counter[str], schedule: Schedule
+) -> None:
+    each_cell_ends_once_and_no_limit_is_crossed(most, schedule)
+
+
+def each_cell_ends_once_and_no_limit_is_crossed(most: Counter[str], schedule: Schedule) -> None:
     most.clear()
     with stage(schedule.max_n) as server:
         server.mix(schedule.shares, schedule.seed)
@@ -256,7 +301,7 @@ def test_whatever_fails_and_dies_each_cell_ends_once_and_no_limit_is_crossed(
 def _nothing_is_paid_twice_but_what_was_in_flight(witness: Witness, schedule: Schedule) -> None:
     good = [r for r in witness.server.books.completions if r.charged and r.whole and r.mode in ("ok", "no-usage")]
     samples = sum(request.charged for request in good)
-    assert samples - len(witness.answered) <= len(schedule.deaths) * schedule.plan["concurrency"] * schedule.max_n
+    assert samples - len(witness.committed) <= len(schedule.deaths) * schedule.plan["concurrency"] * schedule.max_n
 
 
 def test_requests_to_wait_leave_the_retries_for_what_fails(most: Counter[str]) -> None:
@@ -287,14 +332,20 @@ KILLABLE = (
 )
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+KILLED: Mapping[int, Mapping[str, Any]] = {
+    1: {"words": 20, "samples": 4},
+    2: {"words": 8, "samples": 2, "is_chain": True, "techniques": ["zero-shot", "chain-of-verification:questions=2"]},
+}
+
+
+@pytest.mark.parametrize("seed", KILLED)
 def test_runners_killed_at_random_moments_lose_nothing(seed: int, tmp_path: Path) -> None:
     moments = random.Random(seed)
     with stage(max_n=1) as server:
         server.latency_s = 0.05
         faults = {"reset": 0.05, "server-error": 0.1, "rate-limited-ms": 0.1, "half-body": 0.05}
         server.mix(faults, seed, most_cuts=call.BAD_REPLIES)
-        plan = planned(words=20, samples=4, concurrency=6, budget="200calls", retries=20)
+        plan = planned(**KILLED[seed], concurrency=6, budget="300calls", retries=20)
         database = Database()
         run_id = client.submit(database, plan)
         witness = Witness(database, server, run_id, plan)
@@ -309,7 +360,8 @@ def test_runners_killed_at_random_moments_lose_nothing(seed: int, tmp_path: Path
         with process(tmp_path / "runner", *KILLABLE):
             until(lambda: runs.find_run(database, run_id).status == "finished")
         witness.look()
-        assert statuses(database, run_id) == {"answered": 80}, runs.errors(database, run_id)
+        cells_planned = len(plan.cases) * len(plan.techniques) * plan.samples
+        assert statuses(database, run_id) == {"answered": cells_planned}, runs.errors(database, run_id)
         good = sum(request.whole and request.mode == "ok" for request in server.books.completions)
-        assert good - 80 <= 3 * 6
+        assert good - len(witness.committed) <= 3 * 6
         database.close()
