@@ -140,6 +140,25 @@ def test_presses_at_once_are_all_kept_and_about_the_text_on_the_screen(tab: Page
     expect(tab.get_by_text(re.compile("10 sent at temperature"))).to_be_visible()
 
 
+def test_a_text_is_taken_in_the_very_moment_in_which_its_tokens_are_counted(tab: Page) -> None:
+    acting.settled(tab)
+    tab.get_by_role("textbox", name="Text").focus()
+    tab.evaluate(
+        """async text => {
+            const area = document.activeElement;
+            area.select();
+            document.execCommand("insertText", false, text);
+            const pressed = new Promise(resolve => setTimeout(resolve, 200)); // due just after the count's own timer
+            for (const end = performance.now() + 250; performance.now() < end; );
+            await pressed;
+            const key = { key: "Enter", code: "Enter", keyCode: 13, ctrlKey: true, bubbles: true, cancelable: true };
+            area.dispatchEvent(new KeyboardEvent("keydown", key));
+        }""",
+        "Taken at once",
+    )
+    expect(tab.locator(".st-key-next_trail_row .before")).to_have_text("Taken at once")
+
+
 def test_hostile_text_is_shown_letter_by_letter_and_nothing_is_fetched(tab: Page, dashboard: Dashboard) -> None:
     requests: list[str] = []
     tab.on("request", lambda request: requests.append(request.url))

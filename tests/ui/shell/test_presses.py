@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
@@ -13,6 +14,7 @@ from streamlit.runtime.app_session import AppSession
 from streamlit.runtime.scriptrunner import RerunData, StopException
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequests, ScriptRequestType
 from streamlit.runtime.state import SafeSessionState, SessionState
+from streamlit.runtime.state.common import WidgetMetadata
 
 from promptgrid.ui.shell import presses
 
@@ -29,8 +31,21 @@ class Callbacks(SessionState):
 @pytest.fixture
 def requests(monkeypatch: pytest.MonkeyPatch) -> ScriptRequests:
     """The requests of the run in which `get_script_run_ctx` says that the code runs."""
+    return run_of(monkeypatch)
+
+
+def run_of(monkeypatch: pytest.MonkeyPatch, *fragments: str) -> ScriptRequests:
+    """The requests of a run of the whole page, or of these fragments."""
     requests = ScriptRequests()
-    context = SimpleNamespace(script_requests=requests)
+    context = SimpleNamespace(
+        script_requests=requests,
+        pages_manager=SimpleNamespace(),
+        fragment_ids_this_run=list(fragments) or None,
+        query_string="prompt=a",
+        page_script_hash="compose",
+        cached_message_hashes=frozenset(),
+        context_info=None,
+    )
     monkeypatch.setattr(presses, "get_script_run_ctx", lambda suppress_warning: context)
     return requests
 
@@ -152,3 +167,81 @@ def test_a_late_request_of_the_page_that_is_left_does_not_bring_it_back(monkeypa
         ("compare", "run=1", 1),
         ("compose", "prompt=a", 1),
     ]
+
+
+def test_two_runs_of_a_session_take_their_values_in_turn(safe: SafeSessionState, requests: ScriptRequests) -> None:
+    state, order = cast("Callbacks", safe._state), []
+    next_run = SafeSessionState(state, lambda: None)  # each run has its own, over the same state
+    thread = threading.Thread(target=take_values, args=(next_run,))
+
+    def first_callback() -> None:
+        state.callback = lambda: order.append("next")
+        thread.start()
+        thread.join(0.2)  # long enough for a run that does not wait
+        order.append("first")
+
+    state.callback = first_callback
+    begun_with(requests, "one")
+    take_values(safe)
+    thread.join()
+    assert order == ["first", "next"]
+
+
+def test_a_run_that_was_replaced_forgets_no_press_of_the_next(safe: SafeSessionState, requests: ScriptRequests) -> None:
+    values = safe._state._new_widget_state
+    values.set_widget_metadata(field("button", "trigger_value"))
+    values.set_from_value("button", True)
+    requests.request_stop()
+    safe.on_script_finished(frozenset(["button"]))
+    assert values["button"] is True
+
+
+def test_a_run_of_a_fragment_is_followed_by_one_for_what_else_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert drawn_next(monkeypatch, fragment=None, text="new") == []  # the whole page
+    assert drawn_next(monkeypatch, fragment="preview", text="new") == ["preview"]
+    assert drawn_next(monkeypatch, fragment="count", text="new") is None
+    assert drawn_next(monkeypatch, fragment=None, text="old") is None
+
+
+def drawn_next(monkeypatch: pytest.MonkeyPatch, *, fragment: str | None, text: str) -> list[str] | None:
+    """The fragments that are drawn after "count", in which a button was pressed while the text in `fragment` was "old"
+    and became `text`; None if nothing is drawn."""
+    requests = run_of(monkeypatch, "count")
+    presses.keep_every_press()
+    safe = SafeSessionState(SessionState(), lambda: None)
+    values = safe._state._new_widget_state
+    values.set_widget_metadata(field("text", "string_value", fragment_id=fragment))
+    values.set_widget_metadata(field("button", "trigger_value", fragment_id="count"))
+    values.set_from_value("text", "old")
+    state = pressed("button")
+    state.widget_states.widgets.add(id="text", string_value=text)
+    begun_with(requests)
+    safe.on_script_will_rerun(state.widget_states)
+    request = requests.on_scriptrunner_ready()
+    if request.type is ScriptRequestType.STOP:
+        return None
+    replayed = request.rerun_data.replay_trigger_states
+    assert replayed is not None
+    assert [widget.id for widget in replayed.widgets] == ["button"]
+    return request.rerun_data.fragment_id_queue
+
+
+def field(name: str, kind: Any, **options: Any) -> WidgetMetadata[Any]:
+    return WidgetMetadata(name, lambda value: value, lambda value: value, kind, **options)
+
+
+def test_a_fragment_that_redraws_itself_takes_no_press_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    presses.keep_every_press()
+    requested: list[list[str]] = []
+
+    def note(session: object, state: ClientState) -> None:
+        requested.append([widget.id for widget in state.widget_states.widgets])
+
+    monkeypatch.setattr(presses, "_request_rerun", note)
+    session = SimpleNamespace(_scriptrunner=None, _pages_manager=pages_at("run"))
+    state = pressed("start")
+    state.widget_states.widgets.add(id="text", string_value="typed")
+    for auto in (True, False):
+        request = ClientState(fragment_id="progress", is_auto_rerun=auto, widget_states=state.widget_states)
+        AppSession.request_rerun(cast("Any", session), request)
+    assert requested == [["text"], ["start", "text"]]
