@@ -212,9 +212,9 @@ async def _closed() -> None:
 def _endpoint(configured: EndpointSettings | None) -> Endpoint:
     if configured is None:
         return builtin.BuiltinEndpoint()
-    from promptgrid.endpoint.openai import OpenAIEndpoint
+    from promptgrid.endpoint.beams.endpoint import SearchingEndpoint
 
-    return OpenAIEndpoint(configured, identity=identities.identity(configured))
+    return SearchingEndpoint(configured, identity=identities.identity(configured))
 
 
 def check(name: str) -> EndpointState:

@@ -39,6 +39,11 @@ def current() -> asyncio.AbstractEventLoop:
         return background()
 
 
+def in_loop() -> bool:
+    """Whether this thread runs an event loop, so that it must not wait for a coroutine by `run_sync`."""
+    return asyncio._get_running_loop() is not None
+
+
 def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
     """Runs a coroutine on the background loop and returns its result; Ctrl+C cancels it.
 

@@ -9,7 +9,7 @@ from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.builtin import process, weights
+from promptgrid.builtin import process, unpacking, weights
 from promptgrid.builtin.queue import turn
 from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
@@ -18,7 +18,7 @@ from promptgrid.prompt import Api, Message
 from promptgrid.suggestions import closest
 
 if TYPE_CHECKING:
-    from promptgrid.endpoint.openai import OpenAIEndpoint
+    from promptgrid.endpoint.beams.endpoint import SearchingEndpoint
 
 NAME = "builtin"
 GONE_POLLS, GONE_POLL_S = 20, 0.025
@@ -28,7 +28,8 @@ TIMEOUT_S = 1800.0  # eight long replies on a busy old machine
 class BuiltinEndpoint:
     """Serves `builtin/smollm2-135m-instruct`; starts the server at the first request, and again after a crash.
 
-    Never downloads the weights: if they are missing, every call raises EndpointError with a hint.
+    Never downloads the weights: if they are missing, every call raises EndpointError with a hint. A second server has
+    the weights unpacked to 16 bit; it answers by beam search, and requests that are `exact`.
     """
 
     name = NAME
@@ -39,8 +40,8 @@ class BuiltinEndpoint:
     takes_tokens = True
 
     def __init__(self) -> None:
-        self._adapter = _adapter(Listening("http://127.0.0.1", "", 0))
-        self._server: Listening | None = None
+        self._unconnected = _adapter(Listening("http://127.0.0.1", "", 0))
+        self._connections: dict[bool, tuple[Listening, SearchingEndpoint]] = {}  # by whether the server is exact
 
     @property
     def identity(self) -> str:
@@ -51,10 +52,15 @@ class BuiltinEndpoint:
         """Does nothing: `concurrency` and `max_n` are constants of this class."""
 
     def wire(self, request: Request) -> dict[str, Any]:
-        return self._adapter.wire(_repeatable(request))
+        return self._unconnected.wire(_repeatable(request))
+
+    async def search_problem(self, request: Request) -> str:
+        """Returns why the model cannot answer the request by a beam search, as the end of a sentence; "" if it can."""
+        path = weights.find()
+        return await self._unconnected.search_problem(request) or (unpacking.problem(path) if path else "")
 
     async def complete(self, request: Request) -> list[Reply]:
-        async with self._turn(request.model) as adapter:
+        async with self._turn(request.model, _is_exact(request)) as adapter:
             replies = await adapter.complete(_repeatable(request))
             if len(replies) == 1:
                 return replies
@@ -62,7 +68,7 @@ class BuiltinEndpoint:
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         async with (
-            self._turn(request.model) as adapter,
+            self._turn(request.model, _is_exact(request)) as adapter,
             aclosing(adapter.stream(_repeatable(request))) as deltas,
         ):
             async for delta in deltas:
@@ -91,36 +97,46 @@ class BuiltinEndpoint:
         raise EndpointError("bad_request", "The built-in model does not support embeddings.", hint=hint)
 
     async def aclose(self) -> None:
-        await self._adapter.aclose()
+        for _, adapter in self._connections.values():
+            await adapter.aclose()
 
     @asynccontextmanager
-    async def _turn(self, model: str) -> AsyncIterator[OpenAIEndpoint]:
-        """Waits until no other request is in flight, and yields the OpenAIEndpoint that calls the server, for one
-        request; when the block ends, the next request may go. Raises EndpointError if `model` cannot be served."""
+    async def _turn(self, model: str, exact: bool) -> AsyncIterator[SearchingEndpoint]:
+        """Waits until no other request is in flight at the server (with `exact`, the one with unpacked weights), and
+        yields the endpoint that calls it, for one request; when the block ends, the next request may go. Raises
+        EndpointError if `model` cannot be served."""
         path = _weights_for(model)
         with _as_endpoint_error("unknown_model"):
-            place = ServerFolder.of(path).create()
+            place = ServerFolder.of(path, exact=exact).create()
         async with turn(place):
-            adapter = await self._connected(model)
-            async with _crash_named():
+            adapter = await self._connected(model, exact)
+            async with _crash_named(exact):
                 yield adapter
             place.touch()
 
-    async def _connected(self, model: str) -> OpenAIEndpoint:
+    async def _connected(self, model: str, exact: bool = False) -> SearchingEndpoint:
         _weights_for(model)
         with _as_endpoint_error("server"):
-            server = await asyncio.to_thread(process.ensure)
-        if server != self._server:
-            old, self._adapter, self._server = self._adapter, _adapter(server), server
-            await old.aclose()
-        return self._adapter
+            server = await asyncio.to_thread(process.ensure, exact=exact)
+        old = self._connections.get(exact)
+        if old is not None and old[0] == server:
+            return old[1]
+        adapter = _adapter(server)
+        self._connections[exact] = server, adapter
+        if old is not None:
+            await old[1].aclose()
+        return adapter
 
 
-def _adapter(server: Listening) -> OpenAIEndpoint:
-    from promptgrid.endpoint.openai import OpenAIEndpoint
+def _is_exact(request: Request) -> bool:
+    return request.exact or request.parameters.searches
+
+
+def _adapter(server: Listening) -> SearchingEndpoint:
+    from promptgrid.endpoint.beams.endpoint import SearchingEndpoint
     from promptgrid.endpoint.settings import EndpointSettings
 
-    return OpenAIEndpoint(
+    return SearchingEndpoint(
         EndpointSettings(
             name=NAME,
             base_url=f"{server.url}/v1",
@@ -144,7 +160,7 @@ def _repeatable(request: Request) -> Request:
     return dataclasses.replace(request, parameters=dataclasses.replace(parameters, extra_body=extra))
 
 
-async def _counted(adapter: OpenAIEndpoint, request: Request, reply: Reply) -> Reply:
+async def _counted(adapter: SearchingEndpoint, request: Request, reply: Reply) -> Reply:
     """Returns the reply with its own number of completion tokens. For several choices in one response the server
     reports the tokens of one of them only, so each reply is counted; `completion_tokens` is None if that fails."""
     if reply.steps:
@@ -178,13 +194,13 @@ def _as_endpoint_error(kind: ErrorKind) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _crash_named() -> AsyncIterator[None]:
+async def _crash_named(exact: bool = False) -> AsyncIterator[None]:
     """If the block raises an EndpointError for a failed connection or a bad reply, and the server's process has ended,
     raises an EndpointError that says so instead. Any other error stays as it is."""
     try:
         yield
     except EndpointError as error:
-        if error.kind not in ("connection", "bad_reply") or not await _gone():
+        if error.kind not in ("connection", "bad_reply") or not await _gone(exact):
             raise
         raise EndpointError(
             "server",
@@ -194,11 +210,11 @@ async def _crash_named() -> AsyncIterator[None]:
         ) from error
 
 
-async def _gone() -> bool:
+async def _gone(exact: bool) -> bool:
     """Tells whether the model server's process has ended. Tries for up to half a second, since a dying process closes
     its connections before it releases its locks."""
     for _ in range(GONE_POLLS):
-        if not process.running():
+        if not process.running(exact=exact):
             return True
         await asyncio.sleep(GONE_POLL_S)
     return False

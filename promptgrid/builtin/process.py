@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from promptgrid import paths
-from promptgrid.builtin import weights
+from promptgrid.builtin import unpacking, weights
 from promptgrid.builtin.server_folder import Listening, ServerFolder
 from promptgrid.errors import BuiltinError, PromptgridError
 from promptgrid.text import one_line
@@ -31,23 +31,24 @@ POLL_S = 0.05
 LOG_BYTES = 1_000_000
 
 
-def ensure() -> Listening:
-    """Returns the server for the weights in use. Starts it if none is running, which takes about a second with the
-    default model.
+def ensure(*, exact: bool = False) -> Listening:
+    """Returns the server for the weights in use; with `exact`, the one that has them unpacked to 16 bit. Starts it if
+    none is running, which takes about a second with the default model, and unpacks the weights if they never were.
 
     Raises BuiltinError if the weights or xllamacpp are missing or the server does not start, StoreError if the data
     folder cannot be written.
     """
     require_supported()
     path = weights.require()
-    place = ServerFolder.of(path).create()
-    return place.listening() or _start(path, place)
+    place = ServerFolder.of(path, exact=exact).create()
+    return place.listening() or _start(unpacking.unpacked(path) if exact else path, place, exact)
 
 
-def running() -> bool:
-    """Whether a server for the weights in use is listening. Reads only local files."""
+def running(*, exact: bool = False) -> bool:
+    """Whether a server for the weights in use is listening; with `exact`, the one that has them unpacked. Reads only
+    local files."""
     path = weights.find()
-    return path is not None and ServerFolder.of(path).listening() is not None
+    return path is not None and ServerFolder.of(path, exact=exact).listening() is not None
 
 
 def warm() -> None:
@@ -62,13 +63,20 @@ def warm() -> None:
 
 
 def stop() -> bool:
-    """Stops the server and waits up to 10 s for its end; returns False if no server was running."""
+    """Stops the servers for the weights in use and waits up to 10 s for the end of each; returns False if none was
+    running."""
     path = weights.find()
-    server = ServerFolder.of(path).listening() if path else None
-    if path is None or server is None:
+    places = [ServerFolder.of(path, exact=exact) for exact in (False, True)] if path else []
+    stopped = [_stopped(place) for place in places]
+    return any(stopped)
+
+
+def _stopped(place: ServerFolder) -> bool:
+    server = place.listening()
+    if server is None:
         return False
     os.kill(server.pid, signal.SIGTERM)
-    place, deadline = ServerFolder.of(path), time.monotonic() + STOP_S
+    deadline = time.monotonic() + STOP_S
     while place.alive() and time.monotonic() < deadline:
         time.sleep(POLL_S)
     place.withdraw()
@@ -95,7 +103,7 @@ def require_supported() -> None:
         )
 
 
-def _start(path: Path, place: ServerFolder) -> Listening:
+def _start(path: Path, place: ServerFolder, exact: bool) -> Listening:
     with place.lock("start").acquire(timeout=START_S):
         child: subprocess.Popen[bytes] | None = None
         deadline = time.monotonic() + START_S
@@ -105,14 +113,14 @@ def _start(path: Path, place: ServerFolder) -> Listening:
             if not place.alive():
                 if child is not None and child.poll() is not None:
                     raise _did_not_start(f"ended with code {child.returncode}", place)
-                child = child or _spawn(path, place)
+                child = child or _spawn(path, place, exact)
             time.sleep(POLL_S)
         raise _did_not_start(f"did not listen within {START_S:.0f} seconds", place)
 
 
-def _spawn(path: Path, place: ServerFolder) -> subprocess.Popen[bytes]:
+def _spawn(path: Path, place: ServerFolder, exact: bool) -> subprocess.Popen[bytes]:
     place.withdraw()  # left behind by a killed server
-    command = _command(path, place)
+    command = [*_command(path, place), *(["--exact"] if exact else [])]
     with _log(place) as log:
         child = subprocess.Popen(
             command,

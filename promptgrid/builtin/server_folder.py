@@ -36,15 +36,16 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class ServerFolder:
-    """The folder with the files and locks of the server for one file of weights; each file of weights has its own
-    folder."""
+    """The folder with the files and locks of one server; each file of weights has its own, and one more for the server
+    that has them unpacked."""
 
     folder: Path
 
     @classmethod
-    def of(cls, path: Path) -> ServerFolder:
-        """Returns the ServerFolder for the weights at `path`, without creating it. The weights must exist."""
-        return cls(paths.data_folder() / "builtin" / weights.stamp(path))
+    def of(cls, path: Path, *, exact: bool = False) -> ServerFolder:
+        """Returns the ServerFolder for the weights at `path`, without creating it; with `exact`, that of the server
+        which has them unpacked to 16 bit. The weights must exist."""
+        return cls(paths.data_folder() / "builtin" / (weights.stamp(path) + "-exact" * exact))
 
     def create(self) -> ServerFolder:
         """Creates the folder and returns it. Raises StoreError if it cannot be written."""

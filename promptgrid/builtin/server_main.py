@@ -47,6 +47,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--context", type=int, required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--idle", type=float, required=True)
+    parser.add_argument("--exact", action="store_true", help="probabilities that no other request changes")
     return parser.parse_args()
 
 
@@ -65,6 +66,10 @@ def _server(arguments: argparse.Namespace, key: str) -> Any:
     parameters.ui = False
     parameters.endpoint_slots = False
     parameters.verbosity = -1
+    if arguments.exact:
+        disabled = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        parameters.flash_attn_type = disabled
+        parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     return xllamacpp.Server(parameters)
 
 

@@ -58,8 +58,8 @@ class Batch:
     @property
     def tokens(self) -> float:
         """The approximate number of tokens of the call, by which the pace is kept: a third of the prompt's characters,
-        plus `max_tokens` for each sample."""
-        room = (self.parameters.max_tokens or 0) * len(self.samples)
+        plus `max_tokens` for each sample and each of its beams."""
+        room = (self.parameters.max_tokens or 0) * len(self.samples) * self.parameters.written
         return sum(len(message.text) for message in self.point.request.messages) / 3 + room
 
     def worst(self, facts: ModelFacts) -> Cost:
@@ -70,7 +70,7 @@ class Batch:
         if attached := [part for part in (tools_of(self.point.request), self.parameters.response_format) if part]:
             prompt += len(json.dumps(attached, default=dict))
         room = self.parameters.max_tokens or facts.max_output or facts.context
-        return models.cost_of(facts, prompt, room and room * len(self.samples))
+        return models.cost_of(facts, prompt, room and room * len(self.samples) * self.parameters.written)
 
     async def send(self, endpoint: Endpoint) -> list[Reply]:
         """Sends the request and returns the replies in the order of the samples: at least one, perhaps fewer than there
@@ -134,8 +134,9 @@ def to_batches(plan: Plan, point: Point, cells: Sequence[tuple[int, int]], max_n
     sample number.
 
     One request has consecutive seeds, so with a seed, samples that do not follow each other go into separate
-    batches.
+    batches. A beam search brings one reply.
     """
+    max_n = 1 if point.request.parameters.searches else max_n
     batch: list[tuple[int, int]] = []
     for cell in cells:
         gap = bool(batch) and point.request.parameters.seed is not None and cell[0] != batch[-1][0] + 1

@@ -61,6 +61,8 @@ _KINDS = {float: click.FLOAT, int: click.INT, str: click.STRING, tuple: click.ST
 def _parameter_option(spec: ParameterSpec) -> Option:
     if spec.plural:
         return click.option(spec.option, spec.plural, type=AxisValues(spec), default=(), help=spec.help)
+    if spec.kind is bool:
+        return click.option(spec.option, spec.name, is_flag=True, default=None, help=spec.help)
     return click.option(spec.option, spec.name, type=_KINDS[spec.kind], multiple=spec.kind is tuple, help=spec.help)
 
 

@@ -21,7 +21,8 @@ class Request:
 
     `n` is the number of replies to ask for. With `logprobs` = k, the log probability of each token of the reply is
     asked for, and the k most likely tokens at its position. `prompt_ids` are token ids that replace the text of a plain
-    continuation, if the endpoint `takes_tokens`.
+    continuation, if the endpoint `takes_tokens`. With `exact`, the built-in model answers from its weights unpacked to
+    16 bit, as a beam search does: their probabilities are the same however many requests it works on.
     """
 
     model: str
@@ -32,6 +33,7 @@ class Request:
     n: int = 1
     logprobs: int | None = None
     prompt_ids: tuple[int, ...] = ()
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,34 @@ class TokenStep:
 
 
 @dataclass(frozen=True, slots=True)
+class BeamPath:
+    """The tokens of one text as far as a beam search has followed it, and the natural logarithm of their probability
+    together. `ended` is true if the last of them, or a stop text, ends the text."""
+
+    tokens: tuple[TokenChance, ...] = ()
+    logprob: float = 0.0
+    ended: bool = False
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of all tokens."""
+        return b"".join(token.data for token in self.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """One text that a beam search has found. `logprob` is the natural logarithm of the probability of the whole text,
+    with its end if `ended`; None if the endpoint does not report it. `tokens` counts the tokens of that probability;
+    `score`, by which the search has ranked the text, is `logprob` / `tokens` ** length penalty."""
+
+    text: str
+    logprob: float | None = None
+    tokens: int | None = None
+    score: float | None = None
+    ended: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """One rate limit: its size (`limit`), how much of it remains, and the seconds until it is full again (`reset_s`).
     None means not reported."""
@@ -112,6 +142,8 @@ class Reply:
     endpoint reports no rate limits. `steps` are the reply's tokens, if `logprobs` were requested and reported.
     `usage_problem` names reported counts that cannot be true. `resent` has the refusals of the same request in other
     forms, before this reply. `tool_calls` are the calls of tools in the reply, in their order.
+    forms, before this reply. `beams` are the texts that a beam search has found, the best first: its text is the
+    reply's.
     """
 
     text: str
@@ -130,6 +162,7 @@ class Reply:
     usage_problem: str = ""
     resent: tuple[Resent, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
+    beams: tuple[Beam, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +176,14 @@ class Embeddings:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One piece of a streamed reply: its new `text`. The last Delta holds the whole `reply`; in the others it
-    is None."""
+    """One piece of a streamed reply: its new `text`. The last Delta holds the whole `reply`; in the others it is None.
+    A beam search has a piece for each step, without text: its open beams (`running`), the likeliest first, and its
+    ended texts (`finished`), the best first."""
 
     text: str = ""
     reply: Reply | None = None
+    running: tuple[BeamPath, ...] = ()
+    finished: tuple[BeamPath, ...] = ()
 
 
 class Endpoint(Protocol):
@@ -181,6 +217,10 @@ class Endpoint(Protocol):
     def takes_tokens(self) -> bool:
         """Whether a prompt may be given as token ids (`Request.prompt_ids`), and replies report the ids of their
         tokens, so that a prompt can go on with a chosen token: only llama.cpp does."""
+
+    async def search_problem(self, request: Request) -> str:
+        """Returns why the endpoint cannot answer the request by a beam search, as the end of a sentence; "" if it can.
+        May ask the server for its kind. Raises EndpointError if the server cannot be asked."""
 
     async def prepare(self) -> None:
         """Asks a server on this machine once for its abilities, and sets `concurrency` and `max_n` by them.

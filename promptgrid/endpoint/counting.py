@@ -112,6 +112,14 @@ class TokenCounter:
     async def _llama_cpp(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]
     ) -> int | None:
+        ids = await self.prompt_ids(pool, model, messages, api, tools)
+        return None if ids is None else len(ids)
+
+    async def prompt_ids(
+        self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()
+    ) -> list[int] | None:
+        """Returns the token ids of a prompt as llama.cpp makes them, arguments as in `count`; None if the server
+        refuses the prompt."""
         if api == "chat":
             chat = {"model": model, **_chat(messages, tools)}
             prompt = (await self._ask(pool, "/apply-template", chat)).get("prompt")
@@ -121,7 +129,7 @@ class TokenCounter:
             return None
         question = {"model": model, "content": prompt, "add_special": True, "parse_special": True}
         tokens = (await self._ask(pool, "/tokenize", question)).get("tokens")
-        return len(tokens) if isinstance(tokens, list) else None
+        return tokens if isinstance(tokens, list) else None
 
     async def _vllm(
         self, pool: Pool, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from promptgrid.endpoint.pool import HttpResponse
 
 PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "max_completion_tokens", "logprobs", "top_logprobs"}
+ALIASES: Mapping[str, str] = {"use_beam_search": "beams"}
+"""The parameter of promptgrid that a field of a request stands for, where the names differ."""
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 CONTEXT_CODES = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 REFUSED_CODES = frozenset({"unsupported_value", "unsupported_parameter", "unknown_parameter"})
@@ -127,13 +129,14 @@ def _parsed(status: int, body: object) -> _Answer:
     sentence = quoted(message if isinstance(message, str) else json.dumps(message, default=str))
     codes = frozenset(str(fields[key]) for key in ("code", "type") if fields.get(key) is not None)
     param = fields.get("param")
-    return _Answer(status, codes, param if isinstance(param, str) and param else _parameter_in(sentence), sentence)
+    param = param if isinstance(param, str) and param else _parameter_in(sentence)
+    return _Answer(status, codes, ALIASES.get(param, param), sentence)
 
 
 def _parameter_in(sentence: str) -> str:
     """Returns the name of a request parameter that an error message quotes; "" if it quotes none."""
     words = (word for match in QUOTED.finditer(sentence) for word in match.groups())
-    return next((word for word in words if word in PARAMETERS), "")
+    return next((word for word in words if word in PARAMETERS or word in ALIASES), "")
 
 
 def _kind(answer: _Answer) -> ErrorKind:

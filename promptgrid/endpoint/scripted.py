@@ -52,6 +52,10 @@ class ScriptedEndpoint:
 
     takes_tokens = False
 
+    async def search_problem(self, request: Request) -> str:
+        """Returns the reason: a script has no probabilities of tokens."""
+        return f"{self.name} has no beam search"
+
     async def prepare(self) -> None:
         """Does nothing, since there is no server to ask."""
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptgrid.endpoint import faults
 from promptgrid.endpoint.base import Request
+from promptgrid.endpoint.beams import vllm
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
 
@@ -140,6 +141,8 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     if "parallel_tool_calls" in fields:
         fields["parallel_tool_calls"] = fields["parallel_tool_calls"] == "yes"
     fields |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}
+    if request.parameters.searches:  # by vLLM's names, with the probability of each token
+        fields |= {"beams": None, **vllm.fields(request.parameters), **_probabilities(replace(request, logprobs=1))}
     return {name: value for name, value in fields.items() if value not in (None, []) and name != "extra_body"}
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.models import ModelFacts, cost_of
+from promptgrid.prompt import Parameters
 from promptgrid.techniques import most_calls
 from promptgrid.tokens import Count
 
@@ -69,7 +70,7 @@ def estimate_point(
     """Returns the estimate of one point's cells: one for each sample number below `samples`; those in `stored` have a
     reply. With `repeated`, an earlier point sends the same calls, and all these cells share its replies.
 
-    One call answers up to `a_call` cells, and its prompt is counted and paid once.
+    One call answers up to `a_call` cells, and its prompt is counted and paid once. A beam search answers one.
     """
     note = planned.point.variant.note
     notes = (note,) if note else ()
@@ -84,8 +85,8 @@ def estimate_point(
     if not cells:
         return Estimate(answered=answered, notes=notes)
     parameters = planned.point.request.parameters
-    calls = _calls(missing, a_call, seeded=parameters.seed is not None)
-    tokens, room = planned.count.tokens, parameters.max_tokens or facts.max_output
+    calls = _calls(missing, 1 if parameters.searches else a_call, seeded=parameters.seed is not None)
+    tokens, room = planned.count.tokens, _room(parameters, facts)
     return Estimate(
         calls=calls,
         asked=cells,
@@ -104,7 +105,7 @@ def _estimate_steps(planned: PlannedPoint, facts: ModelFacts, samples: int, note
     """Returns the estimate of a technique that makes several calls. The lowest cost is that of the first prompt alone;
     the highest has every call that the technique may make, each with all earlier replies at their greatest length."""
     most, tokens = most_calls(planned.point.prompt, planned.point.technique), planned.count.tokens
-    room = planned.point.request.parameters.max_tokens or facts.max_output
+    room = _room(planned.point.request.parameters, facts)
     whole = None
     if room is not None:
         earlier = (room + _STEP_WORDING) * most * (most - 1) // 2
@@ -121,6 +122,11 @@ def _estimate_steps(planned: PlannedPoint, facts: ModelFacts, samples: int, note
         cost_ceiling=_times(samples, whole),
         notes=notes,
     )
+
+
+def _room(parameters: Parameters, facts: ModelFacts) -> int | None:
+    """Returns the most tokens that the model writes for one reply, for all beams of a search; None if not known."""
+    return _times(parameters.written, parameters.max_tokens or facts.max_output)
 
 
 def _calls(samples: Sequence[int], a_call: int, *, seeded: bool) -> int:

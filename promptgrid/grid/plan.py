@@ -59,12 +59,14 @@ class Plan:
     @classmethod
     def of(cls, **settings: Any) -> Plan:
         """Returns a plan from keywords: its fields, its parameters (`seed=1`) and its axes (`temperatures=[0,
-        0.7]`).
+        0.7]`). `beams` is both: a number is the one value, a list an axis.
 
         Raises PlanError for a value that is out of range, or a plan with nothing to run.
         """
+        single = {spec.name for spec in AXIS_SPECS if not isinstance(settings.get(spec.name), Iterable)}
+        varied = [spec for spec in AXIS_SPECS if spec.plural in settings and spec.plural not in single]
+        axes = {spec.column: settings.pop(spec.plural) for spec in varied}
         parameters = parameters_from({name: settings.pop(name) for name in NAMES if name in settings})
-        axes = {spec.column: settings.pop(spec.plural) for spec in AXIS_SPECS if spec.plural in settings}
         return cls(parameters=parameters, axes=axes, **settings)
 
     def __post_init__(self) -> None:

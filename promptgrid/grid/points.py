@@ -18,6 +18,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError
+from promptgrid.grid.beams import search_problem
 from promptgrid.grid.plan import MAX_SAMPLES, Plan
 from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Parameters, Prompt
@@ -130,20 +131,30 @@ class Point:
 
 
 def skipped(plan: Plan) -> list[Skipped]:
-    """Returns the pairs of a prompt and a technique of the plan that cannot be used together, with the reasons."""
+    """Returns the pairs of a prompt and a technique of the plan that cannot be used together, with the reasons; then
+    the beam searches that a model cannot do, in the place of a technique."""
     pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
-    return [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
+    skips = [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
+    searches = {
+        Skipped(prompt.name, f"beams {parameters.beams} by {ref}", why): None
+        for ref in plan.models
+        for prompt in plan.prompts
+        for parameters in _parameters(plan, prompt)
+        if (why := search_problem(ref, prompt, parameters, model_facts(ref)))
+    }
+    return [*skips, *searches]
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
     """Returns the parameters to send, by (model, prompt name, prompt version): one WireVariant for each combination of
-    axis values, or for several that are sent alike.
+    axis values, or for several that are sent alike. Beam searches that the model cannot do are left out; servers that
+    may be able to are asked for their kind.
 
     The facts about the models at this moment decide. The result is stored with the run, so that later facts do not
     change the run's calls.
     """
     return {
-        (ref, prompt.name, prompt.version): _variants(plan, prompt, model_facts(ref))
+        (ref, prompt.name, prompt.version): _variants(plan, prompt, ref)
         for ref in plan.models
         for prompt in plan.prompts
     }
@@ -223,9 +234,12 @@ def _first_call(plan: Plan, prompt: Prompt, technique: str, case: Case) -> StepC
         raise PromptError(message, hint=error.hint, line=error.line) from error
 
 
-def _variants(plan: Plan, prompt: Prompt, facts: models.ModelFacts) -> list[WireVariant]:
+def _variants(plan: Plan, prompt: Prompt, ref: str) -> list[WireVariant]:
+    facts = model_facts(ref)
     by_wire: list[list[tuple[Parameters, Sent]]] = []
     for parameters in _parameters(plan, prompt):
+        if search_problem(ref, prompt, parameters, facts):
+            continue
         sent = models.parameters.sent(facts, parameters)
         same = next((same for same in by_wire if same[0][1].parameters == sent.parameters), None)
         if same is None:

@@ -6,7 +6,7 @@ stored and respected (`promptgrid.models.learned`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -50,7 +50,14 @@ class _Fate:
 
 def sent(facts: ModelFacts, planned: Parameters) -> Sent:
     """Returns the parameters that are sent to the model with these facts when a plan has the parameters `planned`.
-    Those that the model is known to refuse are left out, each with a note."""
+    Those that the model is known to refuse are left out, each with a note; so are those that sample, beside a beam
+    search, and those of a beam search, without one."""
+    if planned.searches:
+        return _without(planned, _SAMPLING, "a beam search does not sample")
+    if any(getattr(planned, name) is not None for name in _SEARCH):
+        plain = _without(planned, _SEARCH, "it belongs to a beam search, which takes 2 beams or more")
+        rest = sent(facts, plain.parameters)
+        return replace(rest, notes=(*plain.notes, *rest.notes), honoured={**plain.honoured, **rest.honoured})
     effort = _effort(facts, planned.reasoning_effort)
     temperature = _sampling(facts, "temperature", planned.temperature, effort.value)
     top_p = _sampling(facts, "top_p", planned.top_p, effort.value, temperature=temperature.value)
@@ -63,6 +70,21 @@ def sent(facts: ModelFacts, planned: Parameters) -> Sent:
         parameters=replace(planned, **{name: fate.value for name, fate in fates.items()}),
         notes=tuple(fate.note for fate in fates.values() if fate.note),
         honoured=MappingProxyType({n: fate.honoured for n, fate in fates.items() if getattr(planned, n) is not None}),
+    )
+
+
+_SAMPLING, _SEARCH = ("temperature", "top_p", "seed"), ("beams", "length_penalty", "early_stop")
+
+
+def _without(planned: Parameters, names: Sequence[str], why: str) -> Sent:
+    """Returns what is sent without the parameters `names`; `why` is the reason in the note on each that is set. One
+    beam and no early stop are what a plain request does anyway: they need no note."""
+    values = {name: value for name in names if (value := getattr(planned, name)) is not None}
+    left_out = {name: value for name, value in values.items() if name != "beams" and value is not False}
+    return Sent(
+        parameters=replace(planned, **dict.fromkeys(names)),
+        notes=tuple(f"{name} {value_text(value)} not sent: {why}" for name, value in left_out.items()),
+        honoured=MappingProxyType({name: name not in left_out for name in values}),
     )
 
 

@@ -101,6 +101,12 @@ class Field:
             raise self.error(f"must be a whole number, and is {self._shown()}")
         return value
 
+    def flag(self) -> bool:
+        value = self.value()
+        if not isinstance(value, bool):
+            raise self.error(f"must be true or false, and is {self._shown()}")
+        return value
+
     def value(self) -> Any:
         """Returns the value as YAML reads it: dict, list, str, int, float, bool or None. A date stays a text."""
         if self.is_mapping():

@@ -23,13 +23,19 @@ _EXTRA: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
     "presencePenalty": ("presence_penalty", Field.number),
     "topK": ("top_k", Field.whole),
 }
-_MORE = ("response_format", "extra_body")
+_SEARCH: Mapping[str, Callable[[Field], Any]] = {
+    "beams": Field.whole,
+    "length_penalty": Field.number,
+    "early_stop": Field.flag,
+}
+_MORE = ("response_format", "extra_body", *_SEARCH)
 
 # prompty 0.1 sends its parameters unchanged: they have the names of the protocol, as ours do.
 _READERS: Mapping[type, Callable[[Field], Any]] = {
     float: Field.number,
     int: Field.whole,
     str: Field.text,
+    bool: Field.flag,
     tuple: lambda field: (field.text(),) if isinstance(field.node.value, str) else field.texts(),
     dict: lambda field: {name: part.value() for name, part in field.fields().items()},
 }
@@ -52,6 +58,7 @@ def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
         extra |= _READERS[dict](more["extra_body"])
     if "response_format" in more:
         known["response_format"] = _READERS[dict](more["response_format"])
+    known |= {name: reader(more[name]) for name, reader in _SEARCH.items() if name in more}
     left = [field for name, field in options.items() if name not in (*_OPTIONS, *_EXTRA, "additionalProperties")]
     left += [field for name, field in more.items() if name not in _MORE]
     notes += [f"{field.path} is not taken over." for field in left]
@@ -67,7 +74,8 @@ def write_options(parameters: Parameters) -> dict[str, Any]:
     extra = dict(parameters.extra_body or {})
     fields |= {theirs: extra.pop(ours) for theirs, (ours, _) in _EXTRA.items() if ours in extra}
     more = {"response_format": parameters.response_format, "extra_body": extra}
-    more = {name: value for name, value in more.items() if value}
+    more |= {name: getattr(parameters, name) for name in _SEARCH}
+    more = {name: value for name, value in more.items() if value not in (None, {})}
     return {**fields, "additionalProperties": more} if more else fields
 
 

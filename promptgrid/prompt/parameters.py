@@ -20,6 +20,9 @@ class Parameters:
     extra_body      more fields of the JSON body, for endpoints that accept them
     tool_choice     whether the model calls a tool: auto, none, required, or the name of the tool to call
     parallel_tool_calls  whether one reply may call several tools: yes or no
+    beams           width of a beam search; 1: no search
+    length_penalty  exponent of a beam's length: its score is its log probability / length ** length_penalty
+    early_stop      whether a beam search ends as soon as it has as many ended texts as beams
     """
 
     temperature: float | None = None
@@ -32,6 +35,19 @@ class Parameters:
     extra_body: Mapping[str, Any] | None = None
     tool_choice: str | None = None
     parallel_tool_calls: str | None = None
+    beams: int | None = None
+    length_penalty: float | None = None
+    early_stop: bool | None = None
+
+    @property
+    def searches(self) -> bool:
+        """Whether the reply is found by a beam search."""
+        return (self.beams or 1) > 1
+
+    @property
+    def written(self) -> int:
+        """The number of texts of at most `max_tokens` tokens that the model writes for one reply."""
+        return self.beams or 1
 
     @property
     def given(self) -> dict[str, Any]:
@@ -195,6 +211,17 @@ SPECS = (
         "parallel_tool_calls", "Parallel calls", option="--parallel-calls",
         help="Whether one reply may call several tools: yes or no.",
         column="parallel_calls", plural="parallel_calls", sign="parallel calls ", offered=("yes", "no"), closed=True,
+    ),
+    ParameterSpec(
+        "beams", "Beams", int, 1, 64, "--beams", "Width of a beam search; 1: none. Built-in model, llama.cpp, vLLM.",
+        column="beams", plural="beams", sign="beams ", offered=(1, 2, 4, 8),
+    ),
+    ParameterSpec(
+        "length_penalty", "Length penalty", float, -10, 10, "--length-penalty",
+        "Of a beam search: above 0 favours long texts.", "length_penalty",
+    ),
+    ParameterSpec(
+        "early_stop", "Early stop", bool, option="--early-stop", help="A beam search ends with as many texts as beams."
     ),
 )  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -254,6 +254,7 @@ def reply_row(reply: Reply, origin: ReplyOrigin) -> Row:
         "tool_calls": calls_json(reply.tool_calls),
         "request": json.dumps(dict(reply.sent)),
         "created": now(),
+        "beams_json": json.dumps([asdict(beam) for beam in reply.beams]) if reply.beams else None,
     }
 
 

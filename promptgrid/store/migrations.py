@@ -162,6 +162,12 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "ALTER TABLE cells ADD COLUMN parallel_calls VARCHAR",
         "ALTER TABLE cells ADD COLUMN parallel_calls_sent VARCHAR",
     ),
+    16: (
+        "ALTER TABLE cells ADD COLUMN beams INTEGER",
+        "ALTER TABLE cells ADD COLUMN beams_sent INTEGER",
+        "ALTER TABLE cells ADD COLUMN length_penalty FLOAT",
+        "ALTER TABLE replies ADD COLUMN beams_json TEXT",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

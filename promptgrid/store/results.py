@@ -86,6 +86,7 @@ class ResultRow(NamedTuple):
     created_utc: str | None
     request_json: str | None
     steps_json: str | None
+    beams_json: str | None
     reply_id: int | None
     batch: int | None
     honoured: str | None

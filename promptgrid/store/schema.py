@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 15
+VERSION = 16
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -162,6 +162,7 @@ replies = Table(
     Column("request", Text, nullable=False),  # the JSON body as sent
     Column("honoured", Text, nullable=False),  # JSON, by parameter: true, false, null (unknown)
     Column("created", Float, nullable=False),
+    Column("beams_json", Text),  # JSON: the beams of a search, the best first; NULL: there was none
     Index("replies_by_key", "key", "sample"),
 )
 

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.endpoint import Delta, Endpoint, EndpointSettings, OpenAIEndpoint, Reply, Request, ScriptedEndpoint
+from promptgrid.endpoint.beams.endpoint import SearchingEndpoint
 from promptgrid.endpoint.faults import quoted
 from promptgrid.endpoint.headers import request_headers
 from promptgrid.endpoint.limits import retry_after
@@ -576,7 +577,7 @@ def test_foreign_sentences_are_made_harmless_for_a_terminal() -> None:
 
 
 def test_both_endpoints_keep_the_protocol() -> None:
-    endpoints: list[Endpoint] = [OpenAIEndpoint(EndpointSettings("x", "http://localhost:1/v1")), ScriptedEndpoint()]
+    endpoints: list[Endpoint] = [SearchingEndpoint(EndpointSettings("x", "http://localhost:1/v1")), ScriptedEndpoint()]
     request = ask("m", temperature=1, max_tokens=5)
     assert endpoints[0].wire(request) == endpoints[1].wire(request)
     assert [endpoint.max_n for endpoint in endpoints] == [1, 8]

@@ -21,7 +21,9 @@ def form_key(spec: ParameterSpec) -> str:
 
 
 FIRST_VALUES = {form_key(spec): list(map(spec.text, spec.first)) for spec in AXIS_SPECS}
-CHIPS = tuple(form_key(spec) for spec in AXIS_SPECS if spec.kind is str)
+CHIP_SPECS = tuple(spec for spec in AXIS_SPECS if spec.kind is str)
+MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in CHIP_SPECS)
+CHIPS = tuple(map(form_key, CHIP_SPECS))
 
 
 def plan_values(form: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:

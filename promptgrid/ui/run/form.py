@@ -22,7 +22,7 @@ from promptgrid.store import drafts, plans
 from promptgrid.techniques import unavailable
 from promptgrid.text import one_line
 from promptgrid.ui import server
-from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
+from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES, MORE_SPECS, axis_field
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.fields import (
@@ -47,6 +47,8 @@ DEFAULTS: Mapping[str, Any] = {
     "run_max_tokens": None,
     "run_seed": None,
     "run_top_p": None,
+    "run_length_penalty": None,
+    "run_early_stop": False,
     "run_examples_k": None,
     "run_examples_as": "turns",
     "run_budget": "",
@@ -75,6 +77,9 @@ _MORE: Mapping[str, str] = {
     "run_name": "name",
     "run_seed": "seed",
     "run_top_p": "top_p",
+    "run_beams": "beams",
+    "run_length_penalty": "length penalty",
+    "run_early_stop": "early stop",
     "run_budget": "budget",
     "run_concurrency": "concurrency",
     "run_retries": "retries",
@@ -262,9 +267,9 @@ def more_heading(form: FormValues) -> str:
     """Returns the heading of the expander with `more_fields`: with each value that is not the default, since a closed
     expander hides it and the draft keeps it for the next run."""
     words = [
-        f"{word} {plain(one_line(str(form[name]), 40))}"
+        f"{word} {plain(one_line(', '.join(value) if isinstance(value, list) else str(value), 40))}"
         for name, word in _MORE.items()
-        if form[name] not in (DEFAULTS[name], None, "")
+        if (value := form[name]) not in (DEFAULTS[name], None, "")
     ]
     return " · ".join(["More", *words])
 
@@ -278,6 +283,12 @@ def more_fields(form: FormValues) -> None:
         repeatable = "Makes a run repeatable: sample i is sent with seed + i."
         parameter_field("seed", key="run_seed", value=None, placeholder="none", step=1, help=repeatable)
         parameter_field("top_p", key="run_top_p", value=None, placeholder="the prompt's own", step=0.05)
+        for spec in MORE_SPECS:
+            axis_field(spec, form)
+        penalty = "Of a beam search: 0 ranks texts by their probability, 1 by that of a token; more favours long texts."
+        parameter_field("length_penalty", key="run_length_penalty", value=None, placeholder="1", step=0.5, help=penalty)
+        early = "Ends a beam search as soon as it has as many ended texts as beams."
+        st.checkbox("Early stop", key="run_early_stop", help=early)
     with second:
         st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
         own = {"value": None, "step": 1, "placeholder": "the endpoint's own"}

@@ -32,7 +32,17 @@ from promptgrid.ui.widgets.tables import CasesTable
 
 CACHED_PREFLIGHTS = 16
 # The fields of a plan that have the same name in the form, with the prefix `run_`.
-_SAME = ("max_tokens", "top_p", "seed", "examples_k", "examples_as", "budget", "concurrency", "retries")
+_SAME = (
+    "max_tokens",
+    "top_p",
+    "seed",
+    "length_penalty",
+    "examples_k",
+    "examples_as",
+    "budget",
+    "concurrency",
+    "retries",
+)
 
 
 def load_prompts(refs: Sequence[str]) -> list[Prompt]:
@@ -64,6 +74,7 @@ def plan_of(form: FormValues, prompts: Sequence[Prompt], table: CasesTable) -> P
         **plan_values(form),
         **{name: form[f"run_{name}"] for name in _SAME},
         samples=form["run_samples"] or 1,
+        early_stop=form["run_early_stop"] or None,  # else it would overrule that of a prompt
         checks=checks,
         fresh=form["run_fresh"],
         name=form["run_name"].strip(),
@@ -80,6 +91,7 @@ def form_of(plan: Plan, upload: str) -> FormValues:
         **form_values(plan),
         **{f"run_{name}": getattr(plan.parameters if name in NAMES else plan, name) for name in _SAME},
         "run_samples": plan.samples,
+        "run_early_stop": bool(plan.parameters.early_stop),
         "run_checks": None if plan.checks is None else [str(check) for check in plan.checks],
         "cases_source": "upload",
         "cases_upload": {"file": upload, "name": "cases of that run"},
