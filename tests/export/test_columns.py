@@ -8,16 +8,17 @@ from promptgrid.export import COLUMNS, columns_for
 CONTRACT = (
     "run_id, cell_id, case_id, part, prompt, prompt_version, technique, examples_k, model, endpoint, model_returned, "
     "temperature, temperature_sent, effort, effort_sent, tool_choice, tool_choice_sent, "
-    "parallel_calls, parallel_calls_sent, parameter_note, top_p, max_tokens, seed, sample, "
+    "parallel_calls, parallel_calls_sent, beams, beams_sent, parameter_note, "
+    "top_p, max_tokens, seed, length_penalty, sample, "
     "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
     "cost_usd, latency_ms, first_token_ms, attempts, calls, reused, finish_reason, status, error, var.*, "
     "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json, "
-    "steps_json"
+    "steps_json, beams_json"
 )
 
 
 def test_the_columns_are_those_of_the_contract() -> None:
     assert tuple(CONTRACT.split(", ")) == COLUMNS
-    assert [*COLUMNS[:39], "var.a", "var.b", *COLUMNS[40:45], "score.x", *COLUMNS[46:]] == list(
+    assert [*COLUMNS[:42], "var.a", "var.b", *COLUMNS[43:48], "score.x", *COLUMNS[49:]] == list(
         columns_for(["a", "b"], ["x"])
     )
