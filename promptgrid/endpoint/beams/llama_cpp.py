@@ -18,7 +18,7 @@ from promptgrid.endpoint.logprobs import step
 from promptgrid.endpoint.replies import RAW_LIMIT
 from promptgrid.errors import EndpointError
 
-Ask = Callable[[dict[str, Any]], Awaitable[str]]
+Completion = Callable[[dict[str, Any]], Awaitable[str]]
 """Sends a JSON body to /completion and returns the text of the answer."""
 
 
@@ -34,7 +34,9 @@ def problem(request: Request) -> str:
     return ""
 
 
-async def searched(request: Request, ids: Sequence[int], full_stop: int, ask: Ask) -> AsyncGenerator[Search, None]:
+async def searched(
+    request: Request, ids: Sequence[int], full_stop: int, ask: Completion
+) -> AsyncGenerator[Search, None]:
     """Yields the state of the search after each step; the last one is done. `ids` are the tokens of the prompt. Raises
     EndpointError.
 

@@ -10,6 +10,7 @@ import streamlit as st
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
+from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
 
 OWN = "The prompt's own"
@@ -60,6 +61,16 @@ def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
         filter_mode="prefix",  # else 5 matches 0.5
         select_all=False,  # else Enter selects all instead of the typed text
     )
+
+
+def search_fields(form: Mapping[str, Any]) -> None:
+    """Draws the fields of a beam search, each with its value in the session state; `form` is as for `axis_field`."""
+    for spec in MORE_SPECS:
+        axis_field(spec, form)
+    penalty = "Of a beam search: 0 ranks texts by their probability, 1 by that of a token; more favours long texts."
+    parameter_field("length_penalty", key="run_length_penalty", value=None, placeholder="1", step=0.5, help=penalty)
+    early = "Ends a beam search as soon as it has as many ended texts as beams."
+    st.checkbox("Early stop", key="run_early_stop", help=early)
 
 
 _WITHOUT = "Without one, each prompt uses its own."

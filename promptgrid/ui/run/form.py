@@ -22,7 +22,7 @@ from promptgrid.store import drafts, plans
 from promptgrid.techniques import unavailable
 from promptgrid.text import one_line
 from promptgrid.ui import server
-from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES, MORE_SPECS, axis_field
+from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES, search_fields
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.fields import (
@@ -283,12 +283,7 @@ def more_fields(form: FormValues) -> None:
         repeatable = "Makes a run repeatable: sample i is sent with seed + i."
         parameter_field("seed", key="run_seed", value=None, placeholder="none", step=1, help=repeatable)
         parameter_field("top_p", key="run_top_p", value=None, placeholder="the prompt's own", step=0.05)
-        for spec in MORE_SPECS:
-            axis_field(spec, form)
-        penalty = "Of a beam search: 0 ranks texts by their probability, 1 by that of a token; more favours long texts."
-        parameter_field("length_penalty", key="run_length_penalty", value=None, placeholder="1", step=0.5, help=penalty)
-        early = "Ends a beam search as soon as it has as many ended texts as beams."
-        st.checkbox("Early stop", key="run_early_stop", help=early)
+        search_fields(form)
     with second:
         st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
         own = {"value": None, "step": 1, "placeholder": "the endpoint's own"}
