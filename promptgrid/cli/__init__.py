@@ -25,6 +25,7 @@ from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, r
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
+from promptgrid.cli.tune import tune
 from promptgrid.cli.versions import label, rollback, versions
 from promptgrid.errors import PromptgridError
 
@@ -62,7 +63,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
-    arena, judge, compare, pin, unpin, curve, search, costs, worth,
+    arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
     tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

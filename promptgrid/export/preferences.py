@@ -68,6 +68,7 @@ def _pair(vote: Vote, winner: ResultRow, loser: ResultRow) -> Iterator[dict[str,
         "metadata": {
             "run_id": winner.run_id,
             "case_id": winner.case_id,
+            "part": winner.part,
             "judge": vote.owner,
             "by_model": vote.by_model,
             "voted_utc": datetime.fromtimestamp(vote.created, UTC).isoformat(timespec="milliseconds"),
