@@ -10,14 +10,9 @@ import sys
 import click
 
 from promptgrid.cli.across import costs, search, worth
-from promptgrid.cli.arena import arena
 from promptgrid.cli.backup import backup
-from promptgrid.cli.check import check
-from promptgrid.cli.compare import compare, pin, unpin
 from promptgrid.cli.curve import curve
 from promptgrid.cli.dashboard import dashboard
-from promptgrid.cli.gate import gate
-from promptgrid.cli.judge import judge
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
 from promptgrid.cli.run import plan, run
@@ -26,6 +21,11 @@ from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
 from promptgrid.cli.tune import tune
+from promptgrid.cli.verdicts.arena import arena
+from promptgrid.cli.verdicts.check import check
+from promptgrid.cli.verdicts.compare import compare, pin, unpin
+from promptgrid.cli.verdicts.gate import gate
+from promptgrid.cli.verdicts.judge import judge
 from promptgrid.cli.versions import label, rollback, versions
 from promptgrid.errors import PromptgridError
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from promptgrid import builtin, connections
-from promptgrid.cli import gate_options, sheet
+from promptgrid.cli import sheet
 from promptgrid.cli.output import echo, echo_json
+from promptgrid.cli.verdicts import gate_options
 from promptgrid.errors import ExportError, PromptgridError
 from promptgrid.runner import client
 from promptgrid.runner.process import abandon, tune

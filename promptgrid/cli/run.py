@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.gate_options import GateOptions, gate_options, read_gate_options
 from promptgrid.cli.output import OutputFile, echo, echo_json
 from promptgrid.cli.show import part_option
+from promptgrid.cli.verdicts.gate_options import GateOptions, gate_options, read_gate_options
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ _SECRET = late(
 
 
 @dataclass(slots=True)
-class Finding:
+class FileFault:
     """A broken rule of a file: how many rows break it (`count`), the first of their `lines` (from 1; none if the rule
     is about the whole file), and the `detail` of the first."""
 
@@ -56,7 +56,7 @@ class FileReport:
     dialect: str
     method: Method | None = None
     examples: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[FileFault] = field(default_factory=list)
     tokens: int = 0
     longest: int = 0
     sizes: Counter[int] = field(default_factory=Counter)
@@ -101,7 +101,7 @@ class _Check:
     def __init__(self, dialect: Dialect, longest: int | None, encoding: str, others: NumberMap) -> None:
         self.dialect, self.limit, self.encoding, self.others = dialect, longest, encoding, others
         self.bytes = self.lines = 0
-        self.found: dict[tuple[str, bool], Finding] = {}
+        self.found: dict[tuple[str, bool], FileFault] = {}
         self.seen, self.prompts = NumberMap(), NumberMap()
         self.methods: Counter[Method] = Counter()
         self.labels: Counter[str] | None = Counter()
@@ -189,7 +189,7 @@ class _Check:
 
     def note(self, problem: Problem, *, of_line: bool = True) -> None:
         finding = self.found.setdefault(
-            (problem.rule, problem.grave), Finding(problem.rule, problem.grave, problem.detail)
+            (problem.rule, problem.grave), FileFault(problem.rule, problem.grave, problem.detail)
         )
         finding.count += 1
         if of_line and len(finding.lines) < _LINES:

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from promptgrid.cli.gate_options import GateOptions, as_json, ask, gate_options, read_gate_options, show
 from promptgrid.cli.output import echo_json
 from promptgrid.cli.show import echo_openings, part_option
+from promptgrid.cli.verdicts.gate_options import GateOptions, as_json, ask, gate_options, read_gate_options, show
 
 
 @click.command()

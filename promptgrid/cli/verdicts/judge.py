@@ -39,7 +39,7 @@ def judge(
     promptgrid judge last --model openai/gpt-6-luna --pairs 100 --rubric "Short, correct, friendly."
     """
     from promptgrid.cli import live, sheet
-    from promptgrid.cli.check import judging
+    from promptgrid.cli.verdicts.check import judging
     from promptgrid.compare import part_votes
     from promptgrid.humanize import many
     from promptgrid.judging.pairs import PairJudge, judge_pairs, pairs_preflight
