@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from promptgrid.answers import accepted, read_expected, search
 from promptgrid.grading.measures import has_words, language, length
@@ -14,10 +14,11 @@ from promptgrid.grading.schema import schema_problem
 from promptgrid.grading.similarity import json_equal, similarity
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Score, Subject, Verdict, compared, short
-from promptgrid.prompt import AnswerRule
+from promptgrid.grading.tool_checks import TOOL_CHECKS, expected_cell, judge_calls
+from promptgrid.prompt import EMPTY, AnswerRule, Tool, ToolCall
 
 _WITH_LISTS = frozenset(
-    ("json-schema", "json-equal", "length", "language")
+    ("json-schema", "json-equal", "length", "language", *TOOL_CHECKS)
 )  # in these checks a list is one value, not several accepted answers
 _BARE_LABEL = AnswerRule("label")
 
@@ -31,14 +32,22 @@ def grade(
     rule: AnswerRule,
     note: str = "",
     language: str = "en",
+    calls: Sequence[ToolCall] = (),
+    tools: Sequence[Tool] = (),
+    inputs: Mapping[str, Any] = EMPTY,
 ) -> Score:
     """Scores one reply by one plain check (CheckSpec.plain). `answer` and its `note` are those that `read_answer`
-    returns for the reply; `rule` and `language` are the prompt's. Of the answers that the case's cell `expected`
-    accepts, the one with the best result counts. Never raises on any text."""
+    returns for the reply; `calls` are its calls of tools, in order; `rule`, `language` and `tools` are the prompt's,
+    `inputs` the case's columns. Of the answers that the case's cell `expected` accepts, the one with the best result
+    counts. Never raises on any text."""
+    if spec.kind in TOOL_CHECKS:
+        expected = expected_cell(spec, expected, inputs)
     several = expected is not None and spec.kind not in _WITH_LISTS
     cells = accepted(rule, expected) if several and expected is not None else [expected]
     try:
-        verdicts = [CHECKS[spec.kind](Subject(spec, output, answer, cell, rule, note, language)) for cell in cells]
+        verdicts = [
+            CHECKS[spec.kind](Subject(spec, output, answer, cell, rule, note, language, calls, tools)) for cell in cells
+        ]
     except (RecursionError, MemoryError) as error:
         verdicts = [Verdict(None, f"not scored: too deeply nested ({type(error).__name__})")]
     return _best(verdicts).score(spec.name, answer)
@@ -52,9 +61,14 @@ def _best(verdicts: Sequence[Verdict]) -> Verdict:
     return best if not others or best.passed else best._replace(why=f"{best.why} (nor {others} other accepted)")
 
 
-def default_checks(rule: AnswerRule, has_expected: bool) -> tuple[CheckSpec, ...]:
+def default_checks(rule: AnswerRule, has_expected: bool, *, tools: bool = False) -> tuple[CheckSpec, ...]:
     """Returns the checks that suit an answer rule; without expected values (`has_expected` False), only checks that
-    need none."""
+    need none. With `tools`, the prompt has tools: their calls are checked by their schemas, and if the rule is `text`,
+    the expected values are calls."""
+    if tools:
+        calls = CheckSpec("tool-sequence", "tool-sequence", {"order": "any"})
+        answer = [calls] * has_expected if rule.kind == "text" else default_checks(rule, has_expected)
+        return (*answer, CheckSpec("tool-schema", "tool-schema"))
     kinds: list[str] = []
     if rule.kind == "json":
         kinds = ["json-schema"] * bool(rule.schema) + ["exact"] * has_expected
@@ -159,5 +173,6 @@ CHECKS: Final[Mapping[str, Callable[[Subject], Verdict]]] = MappingProxyType(
         "similarity": similarity,
         "length": length,
         "language": language,
+        **dict.fromkeys(TOOL_CHECKS, judge_calls),
     }
 )

@@ -10,7 +10,9 @@ from promptgrid.grading.checks import grade
 from promptgrid.grading.measures import language_problem
 from promptgrid.grading.schema import schema_problem
 from promptgrid.grading.spec import CheckSpec
-from promptgrid.prompt import AnswerRule
+from promptgrid.grading.tool_checks import TOOL_CHECKS
+from promptgrid.grading.tool_problems import tool_check_problem
+from promptgrid.prompt import AnswerRule, Tool
 from promptgrid.suggestions import did_you_mean, listed
 
 _IN_JSON = '{}[]:,"'
@@ -85,9 +87,10 @@ def _is_in(schema: Any, pointer: str) -> bool:
     return True
 
 
-def check_problem(spec: CheckSpec, rule: AnswerRule) -> str:
-    """Returns a sentence on why the check can score no reply to a prompt with this answer rule; "" if it can."""
-    why = ""
+def check_problem(spec: CheckSpec, rule: AnswerRule, tools: Sequence[Tool] = ()) -> str:
+    """Returns a sentence on why the check can score no reply to a prompt with this answer rule and these tools; "" if
+    it can."""
+    why = tool_check_problem(spec, tools) if spec.kind in TOOL_CHECKS else ""
     if spec.kind == "regex" and (pattern := spec.options.get("pattern")) is not None:
         why = search(pattern, "").problem
     elif spec.kind == "regex" and rule.kind != "regex":
@@ -96,12 +99,12 @@ def check_problem(spec: CheckSpec, rule: AnswerRule) -> str:
         why = "the answer rule has no schema"
     elif spec.kind == "language":
         why = language_problem(spec.options["is"])
-    return f"The check {spec.name} scores nothing: {why}." if why else ""
+    return f"The check {spec.name} scores nothing: {why}{'' if why.endswith('?') else '.'}" if why else ""
 
 
 def needs_expected(spec: CheckSpec) -> bool:
     """Returns whether the check scores only replies to cases with an expected answer."""
-    always = ("exact", "label", "number", "json-equal", "similarity")
+    always = ("exact", "label", "number", "json-equal", "similarity", "tool-args", "tool-sequence")
     return spec.kind in always or (spec.kind == "contains" and "text" not in spec.options)
 
 

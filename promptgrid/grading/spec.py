@@ -31,6 +31,11 @@ OPTIONS: Final[Mapping[str, Mapping[str, OptionType]]] = {
     "language": {"is": str},
     "python": {"file": str, "function": str, "min": float, "seconds": float, "sha": str},
     "judge": {"model": str, "rubric": str, "scale": str, "min": float, "prompt": str},
+    "tool-called": {"name": str, "column": str},
+    "tool-not-called": {"name": str, "column": str},
+    "tool-args": {"extra": bool, "loose": bool, "column": str},
+    "tool-sequence": {"order": ("exact", "in-order", "any"), "extra": bool, "loose": bool, "column": str},
+    "tool-schema": {},
     USUAL: {},
 }
 MAX_SECONDS = 600.0

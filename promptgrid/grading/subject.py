@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from promptgrid.grading.spec import CheckSpec
-from promptgrid.prompt import AnswerRule
+from promptgrid.prompt import AnswerRule, Tool, ToolCall
 from promptgrid.text import one_line
 
 _SHOWN = 60  # characters of a text within an explanation
@@ -33,7 +34,8 @@ class Score:
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What a check scores: one reply. `answer` and `note` are those of `read_answer`, `expected` is one of the case's
-    accepted answers, `rule` and `language` are those of the prompt."""
+    accepted answers, `rule`, `language` and `tools` are those of the prompt. `calls` are the calls of tools in the
+    reply, in order: of all its steps, if it has several."""
 
     spec: CheckSpec
     output: str
@@ -42,6 +44,8 @@ class Subject:
     rule: AnswerRule
     note: str = ""
     language: str = "en"
+    calls: Sequence[ToolCall] = ()
+    tools: Sequence[Tool] = ()
 
     @property
     def missing(self) -> str:

@@ -9,6 +9,8 @@ from promptgrid.answers import case_rule, read_expected
 from promptgrid.cases.table import Case, answer_columns
 from promptgrid.grading import CheckSpec
 from promptgrid.grading.rule_problems import check_problem, expected_problem, needs_expected, rule_problems
+from promptgrid.grading.tool_checks import TOOL_CHECKS, expected_cell
+from promptgrid.grading.tool_problems import impossible_call, unread_calls
 from promptgrid.grid.plan import Plan
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.braces import braces_sentence, single_braces
@@ -88,8 +90,10 @@ def _check_problems(plan: Plan, prompt: Prompt) -> Iterator[str]:
             own.setdefault(str(check), (check, []))[1].append(case)
     for check, cases in [*((check, plan.cases) for check in plan.checks_for(prompt)), *own.values()]:
         expecting = [case for case in cases if case.expected is not None]
-        if problem := check_problem(check, prompt.answer):
+        if problem := check_problem(check, prompt.answer, prompt.tools):
             yield problem
+        elif check.kind in TOOL_CHECKS:
+            yield from _call_problems(check, prompt, cases)
         elif needs_expected(check) and not expecting:
             yield f"The check {check.name} scores nothing: none of its cases has an expected answer."
         elif prompt.answer.kind not in ("label", "number", "json"):
@@ -97,13 +101,32 @@ def _check_problems(plan: Plan, prompt: Prompt) -> Iterator[str]:
             yield from _unread_cases(f"by {check.name} ", {id_: why for id_, why in whys.items() if why}, len(cases))
 
 
-def _unread_cases(by: str, problems: Mapping[str, str], count: int) -> Iterator[str]:
-    """Yields a sentence on the cases (id -> why) of `count` that are not scored; nothing if there are none. `by` names
-    the check ("": the answer rule)."""
+def _call_problems(check: CheckSpec, prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
+    """Yields a sentence if none of the cases has the expected calls that the check needs, and one each on the cases
+    whose expected calls cannot be read, or can be made by no reply to the prompt."""
+    cells = {case.id: cell for case in cases if (cell := expected_cell(check, case.expected, case.inputs)) is not None}
+    if not cells and needs_expected(check):
+        column = check.options.get("column")
+        where = f"the column {column}" if column else "its cell of the expected answer"
+        yield f"The check {check.name} scores nothing: no case has expected calls in {where}."
+    if check.kind == "tool-schema" or "name" in check.options:
+        return
+    unread = {id_: why for id_, cell in cells.items() if (why := unread_calls(cell))}
+    impossible = {
+        id_: why for id_, cell in cells.items() if id_ not in unread and (why := impossible_call(cell, prompt.tools))
+    }
+    yield from _unread_cases(f"by {check.name} ", unread, len(cases))
+    yield from _unread_cases("", impossible, len(cases), "expect calls that no valid reply makes")
+
+
+def _unread_cases(by: str, problems: Mapping[str, str], count: int, what: str = "are not scored") -> Iterator[str]:
+    """Yields a sentence on the cases (id -> why) of `count` that are not scored, or of which `what` is true; nothing if
+    there are none. `by` names the check ("": the answer rule)."""
     if problems:
         ids = ", ".join(list(problems)[:_LISTED]) + (" …" if len(problems) > _LISTED else "")
         first = one_line(next(iter(problems.values())))
-        yield f"{len(problems):,} of {count:,} cases are not scored {by}({ids}): {first}."
+        end = "" if first.endswith(("?", ".")) else "."
+        yield f"{len(problems):,} of {count:,} cases {what} {by}({ids}): {first}{end}"
 
 
 def braces_doubts(plan: Plan) -> dict[str, tuple[Prompt, list[str]]]:

@@ -135,7 +135,7 @@ class Plan:
     def checks_for(self, prompt: Prompt) -> tuple[CheckSpec, ...]:
         """Returns the checks that score this prompt's replies: the plan's, or the default ones of the prompt's answer
         rule."""
-        usual = default_checks(prompt.answer, self.has_expected)
+        usual = default_checks(prompt.answer, self.has_expected, tools=bool(prompt.tools))
         if self.checks is None:
             return usual
         checks = [check for one in self.checks for check in (usual if one.kind == USUAL else (one,))]

@@ -93,7 +93,11 @@ def _without(plan: Plan, remove: Sequence[str]) -> dict[str, CheckSpec]:
 
 
 def _usual(plan: Plan) -> tuple[CheckSpec, ...]:
-    usual = (check for prompt in plan.prompts for check in default_checks(prompt.answer, plan.has_expected))
+    usual = (
+        check
+        for prompt in plan.prompts
+        for check in default_checks(prompt.answer, plan.has_expected, tools=bool(prompt.tools))
+    )
     return tuple({check.name: check for check in usual}.values())
 
 
@@ -112,7 +116,7 @@ def stopped(database: Database, run_id: str) -> tuple[Recheck, JudgingSession] |
 def problems(database: Database, recheck: Recheck) -> list[str]:
     """Returns a sentence for each of these checks that can score no reply to a prompt of the run."""
     prompts = runs.plan_of(database, recheck.run_id).prompts
-    sentences = (check_problem(spec, prompt.answer) for spec in recheck.score for prompt in prompts)
+    sentences = (check_problem(spec, prompt.answer, prompt.tools) for spec in recheck.score for prompt in prompts)
     return list(dict.fromkeys(filter(None, sentences)))
 
 

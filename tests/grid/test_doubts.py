@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from promptgrid.errors import MissingVariables
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts
-from promptgrid.prompt import AnswerRule, Example, Message, Prompt
+from promptgrid.prompt import AnswerRule, Example, Message, Prompt, Tool
 
 
 def plan(text: str, rule: AnswerRule, *cases: tuple[dict[str, Any], str | None]) -> Plan:
@@ -118,6 +119,62 @@ def test_a_check_that_needs_expected_answers_is_told_where_no_case_has_one(check
 )
 def test_checks_that_need_no_expected_answer_are_not_doubted(check: str) -> None:
     assert checked(check, TEXT, None, None) == []
+
+
+WEATHER = Tool("get_weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
+
+
+def called(check: str, tools: Sequence[Tool], *expected: str | None, calls: str = "") -> list[str]:
+    cases = tuple(Case(str(n), {"q": str(n), "calls": calls}, cell) for n, cell in enumerate(expected, 1))
+    prompt = Prompt("p", (Message("user", "{{ q }}"),), tools=tuple(tools))
+    return doubts(Plan((prompt,), cases, checks=(parse_check(check),)))
+
+
+@pytest.mark.parametrize(
+    ("check", "says"),
+    [
+        ("tool-called:name=get_wether",
+         "The check tool-called scores nothing: the prompt has no tool get_wether. Did you mean"),
+        ("tool-args",
+         "1 of 4 cases are not scored by tool-args (2): expected calls are not readable: ; or a new line is"),
+        ("tool-sequence",
+         "2 of 4 cases expect calls that no valid reply makes (3, 4): there is no tool get_wether. Did you"),
+    ],
+)  # fmt: skip
+def test_a_check_of_calls_that_cannot_score_is_told_before_the_run(check: str, says: str) -> None:
+    expected = ('get_weather(city="Paris")', "It is sunny.", "get_wether()", "get_weather(citi=1)")
+    assert any(says in sentence for sentence in called(check, [WEATHER], *expected))
+
+
+def test_an_argument_that_a_tool_does_not_have_is_told_unless_its_schema_is_open() -> None:
+    (sentence,) = called("tool-args", [WEATHER], 'get_weather(citi="Paris")')
+    assert sentence.endswith("(1): get_weather has no argument citi. Did you mean city?")
+    open_ = replace(WEATHER, parameters={**WEATHER.parameters, "additionalProperties": True})
+    assert called("tool-args", [open_], 'get_weather(citi="Paris")') == []
+
+
+def test_expected_calls_that_no_case_has_are_told() -> None:
+    assert called("tool-args", [WEATHER], None, None) == [
+        '"p": The check tool-args scores nothing: no case has expected calls in its cell of the expected answer.'
+    ]
+    assert called("tool-args:column=calls", [WEATHER], "none", "none") == [
+        '"p": The check tool-args scores nothing: no case has expected calls in the column calls.'
+    ]
+    assert called("tool-args:column=calls", [WEATHER], "sunny today", calls="get_weather") == []
+    assert called("tool-not-called", [WEATHER], None) == []
+
+
+@pytest.mark.parametrize("check", ["tool-args", "tool-called", "tool-schema"])
+def test_a_check_of_calls_is_told_to_be_useless_for_a_prompt_without_tools(check: str) -> None:
+    assert called(check, [], "none") == [f'"p": The check {check} scores nothing: the prompt has no tools.']
+
+
+def test_a_prompt_with_tools_has_checks_of_its_calls_by_default() -> None:
+    prompt = Prompt("p", (Message("user", "{{ q }}"),), tools=(WEATHER,))
+    of_text = Plan((prompt,), (Case("1", {"q": "a"}, "get_weather"),))
+    assert [str(check) for check in of_text.checks_for(prompt)] == ["tool-sequence:order=any", "tool-schema"]
+    of_number = replace(prompt, answer=AnswerRule("number"))
+    assert [str(check) for check in of_text.checks_for(of_number)] == ["number", "tool-schema"]
 
 
 def test_what_the_answer_rule_cannot_read_is_told_once() -> None:

@@ -12,7 +12,7 @@ from promptgrid.grading import USUAL, CheckSpec, parse_check
 from promptgrid.grading.python_switch import check_switch
 from promptgrid.grading.rule_problems import check_problem
 from promptgrid.grading.spec import OPTIONS
-from promptgrid.prompt import AnswerRule, Prompt, variables
+from promptgrid.prompt import Prompt, variables
 from promptgrid.ui import server
 from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.plain import plain
@@ -28,6 +28,11 @@ KINDS = {
     "similarity": "similarity: similar to the expected answer",
     "length": "length: words, characters or tokens",
     "language": "language: the reply is in this language",
+    "tool-called": "tool-called: a tool is called",
+    "tool-not-called": "tool-not-called: no tool, or not this one, is called",
+    "tool-args": "tool-args: calls have the expected arguments",
+    "tool-sequence": "tool-sequence: exactly the expected calls",
+    "tool-schema": "tool-schema: calls are valid by the tools' schemas",
     "python": "python: your own function",
     "judge": "judge: a model scores the reply",
     "usual": "usual: the default checks of the answer rule",
@@ -52,6 +57,11 @@ LABELS = {
     "scale": "Scale",
     "prompt": "Prompt of the judge",
     "words": "Whole words only",
+    "name": "Tool (default: those of the expected calls, or any)",
+    "column": "Column with the expected calls (default: the expected answer)",
+    "order": "Order",
+    "extra": "Allow further arguments",
+    "loose": "Ignore case, blanks and , . / - _ * ^ in texts",
 }
 _OR_NOT = {None: "as usual: for the expected answer", True: "yes", False: "no"}
 _PASSES = "Least score to pass (0 to 1)"
@@ -60,9 +70,9 @@ _SCALES = ("1-5", "1-10", "pass/fail")
 _BUILT_IN = "built-in"
 
 
-def check_form(prefix: str, rules: Sequence[AnswerRule] = ()) -> CheckSpec | None:
+def check_form(prefix: str, prompts: Sequence[Prompt] = ()) -> CheckSpec | None:
     """Draws the fields for a check and returns the check that they define; None if they are not valid, which an error
-    then explains. A line warns of a check that can score no reply to a prompt with one of the answer `rules`.
+    then explains. A line warns of a check that can score no reply to one of the `prompts`.
 
     The key of each field begins with `prefix`.
     """
@@ -77,7 +87,8 @@ def check_form(prefix: str, rules: Sequence[AnswerRule] = ()) -> CheckSpec | Non
     except PromptgridError as error:
         st.caption(f":orange[{plain(error.hint or error)}]")
         return None
-    for problem in dict.fromkeys(problem for rule in rules if (problem := check_problem(check, rule))):
+    problems = (check_problem(check, prompt.answer, prompt.tools) for prompt in prompts)
+    for problem in dict.fromkeys(filter(None, problems)):
         st.caption(f":orange[{plain(problem)}]")
     return check
 

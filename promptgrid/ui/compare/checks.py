@@ -129,7 +129,7 @@ def _checks(database: Database, run_id: str) -> None:
                 st.toggle("Ask judges again", key="checks_fresh")
             st.button("Run all again", key="checks_again", on_click=_again, args=(database, run_id))
     st.markdown("**Add or change a check**")
-    new = check_form(_prefix(run_id), [prompt.answer for prompt in plan.prompts])
+    new = check_form(_prefix(run_id), plan.prompts)
     if new is not None and new.kind == "judge":
         label = "Copy the built-in prompt to the library"
         st.button(label, key="checks_copy", type="tertiary", on_click=_copy_judge_prompt)

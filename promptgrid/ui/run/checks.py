@@ -20,6 +20,9 @@ OTHERS = (
     "exact", "exact:ignore_case=true", "label", "number", "number:tolerance=0.01", "json-schema", "json-equal",
     "similarity", "length:max=100", "language:is=en",
 )  # fmt: skip
+OF_TOOLS = (
+    "tool-called", "tool-not-called", "tool-args", "tool-sequence:order=any", "tool-sequence", "tool-schema",
+)  # fmt: skip
 KEY = "checks_shown"  # the key of the widget; the field of the form is None for the default checks
 
 
@@ -30,9 +33,10 @@ def checks_field(form: FormValues, prompts: Sequence[Prompt], cases: Sequence[Ca
     checks = default if form["run_checks"] is None else form["run_checks"]
     if st.session_state.get(KEY) != checks:
         st.session_state[KEY] = checks
+    offered = (*(OF_TOOLS if any(prompt.tools for prompt in prompts) else ()), *OTHERS)
     st.multiselect(
         "Checks",
-        list(dict.fromkeys([*default, *checks, *OTHERS])),
+        list(dict.fromkeys([*default, *checks, *offered])),
         key=KEY,
         placeholder="No scores",
         accept_new_options=True,
@@ -50,7 +54,8 @@ def checks_by_default(prompts: Sequence[Prompt], cases: Sequence[Case]) -> list[
     """Returns the default checks of all the prompts, each once, as the user would type them. They follow from each
     prompt's answer rule, and from whether any case has an expected answer."""
     has_expected = any(case.expected is not None for case in cases)
-    return list(dict.fromkeys(str(spec) for p in prompts for spec in default_checks(p.answer, has_expected)))
+    specs = (spec for p in prompts for spec in default_checks(p.answer, has_expected, tools=bool(p.tools)))
+    return list(dict.fromkeys(map(str, specs)))
 
 
 def _save(form: FormValues, default: list[str]) -> None:
@@ -63,6 +68,6 @@ def _save(form: FormValues, default: list[str]) -> None:
         else:
             valid.append(text)
     before, form["run_checks"] = form["run_checks"], None if valid == default else valid
-    if lost := [check for check in before or () if check not in (*valid, *default, *OTHERS)]:
+    if lost := [check for check in before or () if check not in (*valid, *default, *OTHERS, *OF_TOOLS)]:
         text = f"Removed {many(len(lost), 'check')}: {', '.join(lost)}"
         offer_undo(UNDO_CHECKS, text, partial(set_fields, run_checks=before))
