@@ -279,6 +279,23 @@ def trials(problem: Problem, rng: random.Random) -> Iterator[tuple[str, list[Cal
             yield kind, calls
 
 
+def reason(problem: Problem, kind: str, calls: Sequence[Call]) -> str:
+    """Returns why the two checkers differ over these calls; "no known reason" is one to look into."""
+    functions = {f["name"]: f["parameters"] for f in problem.functions}
+    accepted = [(name, set(values)) for answer in problem.answers for name, values in answer.items()]
+    if not functions:
+        return "the problem has no functions"
+    if any(names - set(functions[name]["properties"]) for name, names in accepted):
+        return "an accepted answer has an argument that the function lacks"
+    if any(set(functions[name]["required"]) - set(values) for name, values in calls if name in functions):
+        return "an argument is missing that the schema requires and the accepted answer does not"
+    if kind in ("5 as 5.0", "an empty text", "the calls in reverse"):
+        return kind
+    if kind in ("a text in capitals", "a text with a sign more"):
+        return f"{kind}: texts are compared loosely everywhere or nowhere"
+    return "no known reason"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("folder", type=Path, help="where bfcl-eval is installed")
@@ -288,7 +305,7 @@ def main() -> None:
     options = parser.parse_args()
     theirs = their_checker(options.folder)
     rng, judged, apart = random.Random(SEED), Counter[str](), defaultdict[tuple[str, ...], list[str]](list)
-    of_category = Counter[str]()
+    of_category, reasons = Counter[str](), Counter[str]()
     for problem in problems(options.folder):
         of_category[problem.category] += 1
         for kind, calls in trials(problem, rng):
@@ -296,6 +313,7 @@ def main() -> None:
             passed, why = our_verdict(problem, calls, loose=not options.strict, schema=options.schema)
             judged[kind] += 1
             if passed is not accepts:
+                reasons[reason(problem, kind, calls)] += 1
                 says = {True: "accept", False: "refuse", None: "do not score"}[passed]
                 lines = [
                     f"{problem.id}: {json.dumps(calls)}",
@@ -309,6 +327,8 @@ def main() -> None:
     print(
         f"{total:,} replies judged by both, {total - differ:,} alike ({(total - differ) / total:.2%}), {differ:,} not"
     )
+    for why, count in reasons.most_common():
+        print(f"{count:>6,} · {why}")
     for (kind, ours, error), examples in sorted(apart.items(), key=lambda item: -len(item[1])):
         print(f"{len(examples):>6,} of {judged[kind]:,} · {kind} · {ours} · {error}")
         for example in examples[: options.show]:

@@ -47,7 +47,7 @@ class Leniency(NamedTuple):
 STRICT = Leniency()
 
 
-class Value(Protocol):
+class ExpectedValue(Protocol):
     """An expected value of an argument, or of a part of one."""
 
     def mismatches(self, value: Any, path: str, leniency: Leniency = STRICT) -> Iterator[Mismatch]:
@@ -92,7 +92,7 @@ class Near:
 class OneOf:
     """Any one of several values."""
 
-    options: tuple[Value, ...]
+    options: tuple[ExpectedValue, ...]
 
     def mismatches(self, value: Any, path: str, leniency: Leniency = STRICT) -> Iterator[Mismatch]:
         firsts = [next(option.mismatches(value, path, leniency), None) for option in self.options]
@@ -140,7 +140,7 @@ class Anything:
 class Items:
     """A list, item by item in order."""
 
-    items: tuple[Value, ...]
+    items: tuple[ExpectedValue, ...]
 
     def mismatches(self, value: Any, path: str, leniency: Leniency = STRICT) -> Iterator[Mismatch]:
         if not isinstance(value, list):
@@ -160,7 +160,7 @@ class Members:
     """An object, or the arguments of a call: a value for each name. Those in `optional` may be left out. With `more`,
     other names are allowed too."""
 
-    values: Mapping[str, Value]
+    values: Mapping[str, ExpectedValue]
     optional: frozenset[str] = frozenset()
     more: bool = False
 
@@ -210,12 +210,12 @@ def _type(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def _other_type(value: Any, path: str, expected: Value) -> Mismatch:
+def _other_type(value: Any, path: str, expected: ExpectedValue) -> Mismatch:
     typed = _shown(value) if value is None or isinstance(value, bool) else f"the {_type(value)} {_shown(value)}"
     return Mismatch(WRONG_TYPE, f"{path} is {typed}, expected {short(str(expected))}")
 
 
-def _other_value(value: Any, path: str, expected: Value) -> Mismatch:
+def _other_value(value: Any, path: str, expected: ExpectedValue) -> Mismatch:
     return Mismatch(WRONG_VALUE, f"{path} is {_shown(value)}, expected {short(str(expected))}")
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from promptgrid.answers import search
-from promptgrid.grading.argument_values import Anything, Equal, Items, Members, Near, OneOf, Pattern, Value
+from promptgrid.grading.argument_values import Anything, Equal, ExpectedValue, Items, Members, Near, OneOf, Pattern
 from promptgrid.grading.call_syntax import parse_calls
 from promptgrid.grading.expected_call import ExpectedCall, read_arguments, strict_json
 from promptgrid.grading.subject import short
@@ -74,7 +74,7 @@ def _call(value: Any) -> ExpectedCall:
     return ExpectedCall(fields["name"], _members(arguments, _DEEPEST))
 
 
-def _value(value: Any, depth: int) -> Value:
+def _value(value: Any, depth: int) -> ExpectedValue:
     if not depth:
         raise ValueError(f"it has more than {_DEEPEST} brackets within brackets")
     if isinstance(value, list):
@@ -95,7 +95,7 @@ def _members(value: Mapping[str, Any], depth: int) -> Members:
     return Members(values, optional, bool(value.get("$more")))
 
 
-def _matcher(value: dict[str, Any], depth: int) -> Value:
+def _matcher(value: dict[str, Any], depth: int) -> ExpectedValue:
     match value:
         case {"$one_of": [_, *_] as options, **rest} if not rest:
             return OneOf(tuple(_value(option, depth - 1) for option in options))
@@ -116,7 +116,7 @@ def _numbers(number: Any, tolerance: Any) -> bool:
     return all(type(one) in (int, float) for one in (number, tolerance)) and tolerance >= 0
 
 
-def _literal(value: Any, depth: int) -> Value:
+def _literal(value: Any, depth: int) -> ExpectedValue:
     """Returns the JSON value as an expected value in which names with $ have no meaning."""
     if not depth:
         raise ValueError(f"it has more than {_DEEPEST} brackets within brackets")

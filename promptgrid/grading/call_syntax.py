@@ -15,7 +15,7 @@ import json
 import math
 import re
 
-from promptgrid.grading.argument_values import Anything, Equal, Items, Members, Near, OneOf, Pattern, Value
+from promptgrid.grading.argument_values import Anything, Equal, ExpectedValue, Items, Members, Near, OneOf, Pattern
 from promptgrid.grading.expected_call import ExpectedCall
 from promptgrid.text import one_line
 
@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])")
 _OPENING = re.compile(r"[ \t]*\(")
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _SIGNS = {"n": "\n", "t": "\t", "r": "\r", "\n": ""}
-_WORDS: dict[str, Value] = {
+_WORDS: dict[str, ExpectedValue] = {
     "true": Equal(True), "True": Equal(True), "false": Equal(False), "False": Equal(False),
     "null": Equal(None), "None": Equal(None), "anything": Anything(),
 }  # fmt: skip
@@ -70,7 +70,7 @@ class _Parser:
     def _members(self, end: str, sign: str) -> Members:
         """Reads the arguments of a call or the members of an object, up to the bracket `end`; `sign` stands between
         a name and its value."""
-        values: dict[str, Value] = {}
+        values: dict[str, ExpectedValue] = {}
         optional, more = set(), False
         while not self._takes(end):
             if more:
@@ -90,13 +90,13 @@ class _Parser:
                 break
         return Members(values, frozenset(optional), more)
 
-    def _value(self) -> Value:
+    def _value(self) -> ExpectedValue:
         options = [self._single()]
         while self._takes("|"):
             options.append(self._single())
         return options[0] if len(options) == 1 else OneOf(tuple(options))
 
-    def _single(self) -> Value:
+    def _single(self) -> ExpectedValue:
         self._depth += 1
         if self._depth > _DEEPEST:
             raise self._wrong_at(f"more than {_DEEPEST} brackets within brackets")
@@ -104,7 +104,7 @@ class _Parser:
         self._depth -= 1
         return value
 
-    def _unbounded(self) -> Value:
+    def _unbounded(self) -> ExpectedValue:
         if (text := self._string()) is not None:
             return Equal(text)
         if (number := self._number()) is not None:
@@ -115,7 +115,7 @@ class _Parser:
             return self._members("}", ":")
         return self._word()
 
-    def _items(self) -> list[Value]:
+    def _items(self) -> list[ExpectedValue]:
         items = []
         while not self._takes("]"):
             items.append(self._value())
@@ -124,7 +124,7 @@ class _Parser:
                 break
         return items
 
-    def _word(self) -> Value:
+    def _word(self) -> ExpectedValue:
         word = self._matched(_NAME)
         if word is None:
             raise self._wrong("a value")

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptgrid.grading.argument_values import Anything, Equal, Items, Members, Near, OneOf, Pattern, Value
+from promptgrid.grading.argument_values import Anything, Equal, ExpectedValue, Items, Members, Near, OneOf, Pattern
 from promptgrid.grading.call_syntax import parse_calls
 from promptgrid.grading.expected_call import ExpectedCall
 
 
-def value_of(text: str) -> Value:
+def value_of(text: str) -> ExpectedValue:
     (call,) = parse_calls(f"f(x={text})")
     assert call.arguments is not None
     return call.arguments.values["x"]
@@ -43,7 +43,7 @@ def value_of(text: str) -> Value:
         ('{"a": 1, b?: 2±1, ...}', Members({"a": Equal(1), "b": Near(2, 1)}, frozenset("b"), more=True)),
     ],
 )
-def test_a_value_is_read_as_it_is_written(text: str, value: Value) -> None:
+def test_a_value_is_read_as_it_is_written(text: str, value: ExpectedValue) -> None:
     assert value_of(text) == value
 
 
@@ -102,7 +102,7 @@ NUMBERS = st.integers(0, 10**9) | st.floats(0, 1e9)
 NAMES = st.text(min_size=1)
 
 
-def members(values: st.SearchStrategy[Value]) -> st.SearchStrategy[Members]:
+def members(values: st.SearchStrategy[ExpectedValue]) -> st.SearchStrategy[Members]:
     named = st.dictionaries(NAMES, values, max_size=3)
     return named.flatmap(
         lambda given: st.builds(
