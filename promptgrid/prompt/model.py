@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from promptgrid.prompt.parameters import Parameters
-from promptgrid.prompt.tools import Tool, ToolCall, tool_fields
+from promptgrid.prompt.tools import TOOL_ROUNDS, Tool, ToolCall, tool_fields
 from promptgrid.text import value_text
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -123,8 +123,9 @@ class Prompt:
     `language` is that of the sentences that techniques add; `wording` overrides these sentences, by name (see
     techniques.WORDING). `cases` names the CSV that the prompt is usually run on, relative to the prompt's folder. `api`
     is the protocol: "chat", or "completion" for a plain continuation. `title` is the `name:` in the file if that
-    differs from the file's name. `chain` has the steps that are asked before the prompt, `tools` the functions that the
-    model may call. `notes` list the parts of the file that were not read.
+    differs from the file's name. `chain` has the steps that are asked before the prompt. `tools` are the functions that
+    the model may call, and `tool_rounds` is how often at most their results are sent back to it (0: never). `notes`
+    list the parts of the file that were not read.
     """
 
     name: str
@@ -142,6 +143,7 @@ class Prompt:
     title: str = ""
     chain: tuple[ChainStep, ...] = ()
     tools: tuple[Tool, ...] = ()
+    tool_rounds: int = TOOL_ROUNDS
     notes: tuple[str, ...] = field(default=(), compare=False)
 
     @cached_property
@@ -161,7 +163,7 @@ class Prompt:
         if self.chain:  # older versions, which had none, keep their hash
             content["chain"] = [[getattr(step, name) for name in ChainStep.__slots__] for step in self.chain]
         if self.tools:
-            content["tools"] = _plain(tool_fields(self.tools))
+            content["tools"] = [self.tool_rounds, _plain(tool_fields(self.tools))]
         text = json.dumps(content, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -17,18 +17,20 @@ _OPTIONS: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
     "seed": ("seed", Field.whole),
     "stopSequences": ("stop", lambda field: field.texts()),
     "reasoningEffort": ("reasoning_effort", Field.text),
+    "allowMultipleToolCalls": ("parallel_tool_calls", lambda field: "yes" if field.flag() else "no"),
 }
 _EXTRA: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
     "frequencyPenalty": ("frequency_penalty", Field.number),
     "presencePenalty": ("presence_penalty", Field.number),
     "topK": ("top_k", Field.whole),
 }
-_SEARCH: Mapping[str, Callable[[Field], Any]] = {
+_ADDED: Mapping[str, Callable[[Field], Any]] = {
     "beams": Field.whole,
     "length_penalty": Field.number,
     "early_stop": Field.flag,
+    "tool_choice": Field.text,
 }
-_MORE = ("response_format", "extra_body", *_SEARCH)
+_MORE = ("response_format", "extra_body", *_ADDED)
 
 # prompty 0.1 sends its parameters unchanged: they have the names of the protocol, as ours do.
 _READERS: Mapping[type, Callable[[Field], Any]] = {
@@ -58,7 +60,7 @@ def read_options(options: Mapping[str, Field], notes: list[str]) -> Parameters:
         extra |= _READERS[dict](more["extra_body"])
     if "response_format" in more:
         known["response_format"] = _READERS[dict](more["response_format"])
-    known |= {name: reader(more[name]) for name, reader in _SEARCH.items() if name in more}
+    known |= {name: reader(more[name]) for name, reader in _ADDED.items() if name in more}
     left = [field for name, field in options.items() if name not in (*_OPTIONS, *_EXTRA, "additionalProperties")]
     left += [field for name, field in more.items() if name not in _MORE]
     notes += [f"{field.path} is not taken over." for field in left]
@@ -69,12 +71,14 @@ def write_options(parameters: Parameters) -> dict[str, Any]:
     """Returns the parameters that are set as fields for `model.options` (prompty 2)."""
     names = {ours: theirs for theirs, (ours, _) in _OPTIONS.items()}
     fields = {names[name]: value for name, value in parameters.given.items() if name in names}
+    if "allowMultipleToolCalls" in fields:
+        fields["allowMultipleToolCalls"] = fields["allowMultipleToolCalls"] == "yes"
     if "stopSequences" in fields:
         fields["stopSequences"] = list(fields["stopSequences"])
     extra = dict(parameters.extra_body or {})
     fields |= {theirs: extra.pop(ours) for theirs, (ours, _) in _EXTRA.items() if ours in extra}
     more = {"response_format": parameters.response_format, "extra_body": extra}
-    more |= {name: getattr(parameters, name) for name in _SEARCH}
+    more |= {name: getattr(parameters, name) for name in _ADDED}
     more = {name: value for name, value in more.items() if value not in (None, {})}
     return {**fields, "additionalProperties": more} if more else fields
 

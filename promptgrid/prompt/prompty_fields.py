@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from promptgrid.errors import PromptError
@@ -13,6 +13,8 @@ from promptgrid.prompt.model import AnswerRule, Example, Input, Prompt
 from promptgrid.prompt.options import write_options, write_parameters
 from promptgrid.prompt.outputs import named
 from promptgrid.prompt.references import is_reference
+from promptgrid.prompt.tools import TOOL_ROUNDS
+from promptgrid.prompt.tools.file import prompty_form, write_tools
 from promptgrid.prompt.values import kind_of
 
 TEMPLATE: Mapping[str, Any] = {"format": {"kind": "jinja2"}, "parser": {"kind": "prompty"}}
@@ -33,12 +35,14 @@ class FileForm:
     template  the file has a `template` field; without one, none is added
     outputs   the file has `outputs`: the answer rule is always written, else it would be read from `outputs`
     inputs    the names under `inputs`; other inputs stand only in the sample
+    tools     the tools that are written under `tools`, by name; others stand under `metadata.tools`
     """
 
     first: bool = False
     template: bool = True
     outputs: bool = False
     inputs: frozenset[str] = frozenset()
+    tools: Mapping[str, Any] = field(default_factory=dict)
 
 
 def form_of(top: Mapping[str, Field]) -> FileForm:
@@ -46,7 +50,7 @@ def form_of(top: Mapping[str, Field]) -> FileForm:
     inputs = top.get("inputs")
     is_there = inputs is not None and not inputs.is_empty() and not isinstance(inputs.node.value, str)
     names = frozenset(named(inputs)) if inputs is not None and is_there else frozenset()
-    return FileForm(is_first(top), "template" in top, "outputs" in top, names)
+    return FileForm(is_first(top), "template" in top, "outputs" in top, names, prompty_form(top.get("tools")))
 
 
 def is_first(top: Mapping[str, Field]) -> bool:
@@ -65,6 +69,7 @@ def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
     """Returns the front matter of the prompt as plain data, in the form of its file. Empty values and defaults are left
     out. Raises PromptError if an input's example or default would be read as a reference to a file."""
     _check_references(prompt)
+    tools, own_tools = write_tools(prompt.tools, form.tools)
     metadata = {
         "tags": [] if form.first else list(prompt.tags),
         "language": "" if prompt.language == "en" else prompt.language,
@@ -73,10 +78,13 @@ def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
         "wording": dict(prompt.wording),
         "examples": [_example_fields(example) for example in prompt.examples],
         "chain": chain_fields(prompt.chain),
+        "tools": own_tools,
     }
-    fields = {"name": prompt.title or prompt.name, "description": prompt.description, "metadata": _filled(metadata)}
+    rounds = {} if prompt.tool_rounds == TOOL_ROUNDS else {"tool_rounds": prompt.tool_rounds}
+    fields: dict[str, Any] = {"name": prompt.title or prompt.name, "description": prompt.description}
+    fields["metadata"] = _filled(metadata) | rounds
     fields |= _first_fields(prompt, form) if form.first else _second_fields(prompt)
-    return _filled({**fields, "template": dict(TEMPLATE) if form.template and not form.first else {}})
+    return _filled({**fields, "tools": tools, "template": dict(TEMPLATE) if form.template and not form.first else {}})
 
 
 def _second_fields(prompt: Prompt) -> dict[str, Any]:

@@ -22,6 +22,8 @@ from promptgrid.prompt.parameters import Parameters
 from promptgrid.prompt.prompty_fields import RESERVED, is_first
 from promptgrid.prompt.references import Files, resolved
 from promptgrid.prompt.sections import split_messages
+from promptgrid.prompt.tools import TOOL_ROUNDS
+from promptgrid.prompt.tools.file import MOST_ROUNDS, read_tools
 from promptgrid.prompt.values import MEDIA
 from promptgrid.suggestions import did_you_mean
 
@@ -31,7 +33,9 @@ _HANDLED = frozenset(
         *("outputs", "model", "template", "tools", "base"),
     }
 )
-_METADATA_FIELDS = frozenset({"tags", "language", "cases", "answer", "wording", "examples", "chain"})
+_METADATA_FIELDS = frozenset(
+    {"tags", "language", "cases", "answer", "wording", "examples", "chain", "tools", "tool_rounds"}
+)
 _ANSWER_FIELDS = frozenset({"kind", "labels", "schema", "pattern", "options", "separator"})
 
 
@@ -55,6 +59,7 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
     tags = metadata.get("tags") or top.get("tags")
     inputs = read_inputs(top)
     answer = _answer(_mapping(metadata, "answer")) if "answer" in metadata else _outputs(top, parameters, notes)
+    tools = read_tools(top.get("tools"), metadata.get("tools"), notes)
     notes += [*_notes(top, model), *_metadata_notes(metadata), *_text_notes(messages, inputs)]
     return Prompt(
         name=name or written,
@@ -71,6 +76,8 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
         cases=_text(metadata, "cases"),
         api=_api(model),
         chain=read_chain(metadata["chain"]) if "chain" in metadata else (),
+        tools=tools,
+        tool_rounds=_tool_rounds(metadata),
         notes=tuple(dict.fromkeys(notes)),
     )
 
@@ -84,8 +91,6 @@ def _notes(top: Mapping[str, Field], model: Mapping[str, Field]) -> list[str]:
             notes.append(f"model.{name} is not taken over: the model and its endpoint are chosen for a run.")
     if "model" in top and not top["model"].is_mapping() and not top["model"].is_empty():
         notes.append("model is not taken over: the model is chosen for a run.")
-    if "tools" in top and not top["tools"].is_empty():
-        notes.append("tools are not taken over: no tools are sent.")
     if "base" in top:
         notes.append(f"base is not taken over: {_text(top, 'base')} is not read.")
     if "metadata" in top and is_first(top):
@@ -120,6 +125,15 @@ def _text_notes(messages: Sequence[Message], inputs: Sequence[Input]) -> list[st
         *(f"inputs.{item.name} is of the kind {item.kind}, which cannot be sent." for item in media),
         *(f"The {role} message prints a role: it is sent as text, not as a message of its own." for role in roles),
     ]
+
+
+def _tool_rounds(metadata: Mapping[str, Field]) -> int:
+    field = metadata.get("tool_rounds")
+    if field is None or field.is_empty():
+        return TOOL_ROUNDS
+    if not 0 <= field.whole() <= MOST_ROUNDS:
+        raise field.error(f"is {field.whole()}, and goes from 0 (results are not sent back) to {MOST_ROUNDS}")
+    return field.whole()
 
 
 def _text(fields: Mapping[str, Field], name: str) -> str:

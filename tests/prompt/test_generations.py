@@ -113,10 +113,8 @@ def test_what_of_a_file_is_not_taken_over_is_listed() -> None:
         "model.configuration is not taken over: the model and its endpoint are chosen for a run.",
     )
     assert loads(NEW).notes == (
-        "model.options.allowMultipleToolCalls is not taken over.",
         "outputs are read as the answer rule json; the schema is not sent to the model.",
         "model.id is not taken over: the model and its endpoint are chosen for a run.",
-        "tools are not taken over: no tools are sent.",
     )
     assert loads(front("name: a\nodd: 1")).notes == ("odd is not taken over.",)
     assert loads(front("name: a\nversion: 1\nauthors: [b]")).notes == ()

@@ -12,6 +12,7 @@ from typing import Any, cast, get_args
 from promptgrid.errors import PromptError
 from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
 from promptgrid.prompt.model import ChainStep
+from promptgrid.prompt.tools import TOOL_ROUNDS, tool_fields, tools_from
 from promptgrid.prompt.values import kind_of, typed_value
 from promptgrid.suggestions import did_you_mean
 
@@ -32,6 +33,7 @@ class Fields:
     `examples` are the rows of the table of examples, each {column: text}: the variables, `reasoning` and `answer`.
     `inputs` are the variables that the file declares. `other` holds the parameters that have no field on the page, by
     name. `title` is the `name:` that the file itself has. `chain` has the steps of a chain, by the names of ChainStep.
+    `tools` are the functions that the model may call, as a file has them, and `tool_rounds` their bound.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
@@ -58,6 +60,8 @@ class Fields:
     other: dict[str, Any] = field(default_factory=dict)
     title: str = ""
     chain: list[dict[str, Any]] = field(default_factory=list)
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    tool_rounds: int = TOOL_ROUNDS
 
 
 def blank() -> Fields:
@@ -103,6 +107,8 @@ def fields_of(prompt: Prompt) -> Fields:
         other=_jsonable(parameters),
         title=prompt.title,
         chain=[asdict(step) for step in prompt.chain],
+        tools=tool_fields(prompt.tools),
+        tool_rounds=prompt.tool_rounds,
         **numbers,
     )
 
@@ -130,6 +136,8 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = Non
         api=cast(Api, content.api),
         title=content.title,
         chain=tuple(ChainStep(**step) for step in content.chain),
+        tools=tools_from(content.tools),
+        tool_rounds=content.tool_rounds,
     )
 
 

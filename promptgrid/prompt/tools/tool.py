@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+TOOL_ROUNDS = 5
+"""How often at most the results of tools are sent back to a model, if the prompt does not say."""
+
 NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({"type": "object", "properties": {}})
 
 
@@ -54,6 +57,13 @@ def tool_fields(tools: Sequence[Tool]) -> list[dict[str, Any]]:
         | ({"results": [_result_fields(result) for result in tool.results]} if tool.results else {})
         for tool in tools
     ]
+
+
+def tools_from(fields: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
+    """Returns the tools in plain data of `tool_fields`."""
+    return tuple(
+        Tool(**{**tool, "results": tuple(MockResult(**one) for one in tool.get("results", ()))}) for tool in fields
+    )
 
 
 def _result_fields(result: MockResult) -> dict[str, Any]:
