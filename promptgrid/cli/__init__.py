@@ -9,9 +9,9 @@ import sys
 
 import click
 
-from promptgrid.cli.across import costs, search, worth
+from promptgrid.cli.across import costs, search
 from promptgrid.cli.backup import backup
-from promptgrid.cli.curve import curve
+from promptgrid.cli.curve import curve, worth
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo

@@ -1,16 +1,14 @@
-"""`promptgrid search`, `costs` and `worth`: find answers in all runs, and what they cost and gave."""
+"""`promptgrid search` and `costs`: find answers in all runs, and what they cost."""
 
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from promptgrid.cli.output import echo, echo_json
-from promptgrid.cli.show import echo_openings, part_option
 
 if TYPE_CHECKING:
     from promptgrid.store.across.spending import MonthSpending
@@ -45,38 +43,6 @@ def search(text: str, limit: int, as_json: bool) -> None:
     print_table(["run", "created", "case", "sample", "variant", "reply"], rows)
     if len(matches) == limit:
         echo(f"These are the newest {limit:,}; --limit lists more.")
-
-
-@click.command()
-@click.argument("run")
-@part_option
-@click.option("--json", "as_json", is_flag=True)
-def worth(run: str, part: str, as_json: bool) -> None:
-    """Show what each variant of RUN costs per answer, per correct answer, and per further correct answer.
-
-    Every call counts, lost ones too. The first variant is the one that the others are compared with. Where nothing is
-    paid, tokens stand for money.
-    """
-    from promptgrid.cli import sheet
-    from promptgrid.compare.worth import worth as worth_of
-    from promptgrid.export.worth import fair_sentences, worth_words
-    from promptgrid.store import Database
-    from promptgrid.store.runs import find_run
-
-    database = Database()
-    run_id = find_run(database, run).id
-    echo_openings(database, part, run_id)
-    worths = worth_of(database, run_id, part)
-    if as_json:
-        echo_json(json.dumps([_finite(asdict(one)) for one in worths]))
-        return
-    if not any(one.answers for one in worths):
-        echo(f"No reply is scored. Score the run by a check, such as: promptgrid check {run_id} --check number")
-        return
-    words = worth_words(worths)
-    echo(sheet.table(words.columns, words.rows))
-    for sentence in fair_sentences(worths):
-        echo(sentence)
 
 
 @click.command()
@@ -116,15 +82,6 @@ def _cost(line: MonthSpending) -> str:
     if line.unpriced == line.replies:
         return "–"
     return f"{line.cost_usd:,.4f}" if line.cost_usd or line.unpriced else "free"
-
-
-def _finite(value: Any) -> Any:
-    """Returns the value with null for each number that JSON cannot write: an interval that is open above."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _count(tokens: int | None) -> str:

@@ -1,10 +1,14 @@
-"""`promptgrid curve`: prints the effect of a parameter as a table."""
+"""`promptgrid curve` and `worth`: the effect of a parameter, and what variants cost and gave beside a vote for as many
+tokens, as tables."""
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +17,9 @@ from promptgrid.cli.show import echo_openings, part_option
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec
 
 if TYPE_CHECKING:
+    from promptgrid.compare.worth import Worth
     from promptgrid.curves.curve import CurvePoint
+    from promptgrid.store import Database
 
 _HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")
 
@@ -80,3 +86,69 @@ def _percent(value: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
+
+
+@click.command()
+@click.argument("run")
+@part_option
+@click.option("--fair", is_flag=True, help="First send the replies that the fair comparison of each technique lacks.")
+@click.option("--budget", help="With --fair: the most to spend for each technique. Default: the run's own budget.")
+@click.option("--json", "as_json", is_flag=True)
+def worth(run: str, part: str, fair: bool, budget: str | None, as_json: bool) -> None:
+    """Show what each variant of RUN costs per answer, per correct answer, and per further correct answer.
+
+    Every call counts, lost ones too. The first variant is the one that the others are compared with. Where nothing is
+    paid, tokens stand for money. Below each technique in several steps (↳) stands the vote of self-consistency over as
+    many replies as its tokens buy; --fair sends the replies that the run has not, as runs of their own.
+    """
+    from promptgrid.cli import sheet
+    from promptgrid.compare.worth import worth as worth_of
+    from promptgrid.export.worth import fair_sentence, worth_words
+    from promptgrid.store import Database
+    from promptgrid.store.runs import find_run
+
+    database = Database()
+    run_id = find_run(database, run).id
+    echo_openings(database, part, run_id)
+    worths = worth_of(database, run_id, part)
+    if fair and (missing := [one for one in worths if fair_sentence(one)]):
+        _run_fair(database, run_id, missing, budget)
+        worths = worth_of(database, run_id, part)
+    if as_json:
+        echo_json(json.dumps([_finite(asdict(one)) for one in worths]))
+        return
+    if not any(one.answers for one in worths):
+        echo(f"No reply is scored. Score the run by a check, such as: promptgrid check {run_id} --check number")
+        return
+    words = worth_words(worths)
+    echo(sheet.table(words.columns, words.rows))
+    for sentence in filter(None, map(fair_sentence, worths)):
+        echo(f"{sentence} To send them: promptgrid worth {run_id} --fair")
+
+
+def _run_fair(database: Database, run_id: str, missing: Sequence[Worth], budget: str | None) -> None:
+    """Plans and carries out, one after another, the runs that these columns lack for their fair comparison."""
+    from promptgrid.cli import live, sheet
+    from promptgrid.compare.worth import fair_plan
+    from promptgrid.runner import client
+
+    for one in missing:
+        plan = fair_plan(database, run_id, one)
+        if budget is not None:
+            plan = replace(plan, budget=budget)
+        live.prepare(plan.models)
+        fair_id = client.submit(
+            database, plan, show=lambda preflight: echo(sheet.as_text(preflight), err=True), fair_for=run_id
+        )
+        with client.carried_out_here(database, fair_id) as watch:
+            info, progress = live.follow(database, fair_id, watch)
+        echo(sheet.end_line(info, progress), err=True)
+
+
+def _finite(value: Any) -> Any:
+    """Returns the value with null for each number that JSON cannot write: an interval that is open above."""
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -76,7 +76,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     tune()
     with client.carried_out_here(database, run_id) as watch:
         try:
-            info, progress = _follow(database, run_id, watch)
+            info, progress = follow(database, run_id, watch)
         except KeyboardInterrupt:
             info, progress = _pause(database, run_id, watch)
     report, held = _ask(database, run_id, outputs.gates)
@@ -114,7 +114,9 @@ def _ask(database: Database, run_id: str, gates: gate_options.GateRequest | None
     return report, report.held
 
 
-def _follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
+def follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
+    """Shows the progress of the run until it ends, and returns its final state. `watch` is that of
+    `client.carried_out_here`."""
     with _progress_display() as show:
         for info, progress in client.follow(database, run_id, watch):
             show(info, progress)
@@ -167,10 +169,10 @@ def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInf
     try:
         if runs.ask(database, run_id, "pause") == "pausing":
             echo("Pausing: waiting for the calls in flight. Press Ctrl+C again to abandon them.", err=True)
-        return _follow(database, run_id, watch)
+        return follow(database, run_id, watch)
     except KeyboardInterrupt:
         _give_up(database, run_id)
-        return _follow(database, run_id, watch)
+        return follow(database, run_id, watch)
 
 
 def _give_up(database: Database, run_id: str) -> None:

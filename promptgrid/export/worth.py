@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from promptgrid.export.tables import Table, percent
+from promptgrid.export.tables import Table
 
 if TYPE_CHECKING:
     from promptgrid.compare.worth import CostUnit, Worth
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 def worth_words(worths: Sequence[Worth]) -> Table:
-    """Returns one row per variant: calls, tokens, seconds and cost per answer, cost per correct answer with its 95 %
+    """Returns one row per variant, and below it one (↳) of self-consistency for as many tokens, if it is a technique in
+    several steps that was compared: calls, tokens, seconds and cost per answer, cost per correct answer with its 95 %
     interval, the price of one more correct answer than the first variant gives, and whether no other variant beats it.
     Columns in which nothing is known are left out."""
     unit = worths[0].unit if worths else "usd"
@@ -24,33 +25,36 @@ def worth_words(worths: Sequence[Worth]) -> Table:
         f"Per correct answer, {of}", "95 % interval", f"Per further correct answer, {of}", "its 95 % interval",
         "On the front",
     ]  # fmt: skip
-    rows = [
-        [
-            worth.head.label, f"{worth.correct:,} of {worth.answers:,}", _number(worth.calls, ",.1f"),
-            _number(worth.prompt_tokens, ",.0f"), _number(worth.completion_tokens, ",.0f"),
-            _number(worth.reasoning_tokens or None, ",.0f"), _number(worth.seconds, ",.2f"),
-            amount(worth.cost, unit), amount(worth.per_correct, unit), _interval(worth.interval, unit),
-            amount(worth.per_more, unit), _interval(worth.per_more_interval, unit), "yes" if worth.on_front else "",
-        ]
-        for worth in worths
-    ]  # fmt: skip
+    rows = [row for worth in worths for row in _rows(worth)]
     used = [at for at in range(len(columns)) if at < 2 or any(row[at] for row in rows)]
     return Table("Worth", [columns[at] for at in used], [[row[at] for at in used] for row in rows])
 
 
-def fair_sentences(worths: Sequence[Worth]) -> list[str]:
-    """Returns for each technique in several steps how a vote over as many tokens does, or that the run has too few
-    samples to say it."""
-    sentences = []
-    for worth in worths:
-        if worth.fair is None:
-            continue
-        vote = f"For the tokens of {worth.head.label}, self-consistency votes over {worth.fair.samples:,} replies"
-        if worth.fair.score is None:
-            sentences.append(f"{vote}: the run has too few samples of it.")
-        else:
-            sentences.append(f"{vote} and scores {percent(worth.fair.score)}.")
-    return sentences
+def _rows(worth: Worth) -> list[list[str]]:
+    """Returns the row of the variant, and below it, if there is one, that of its fair comparison."""
+    vote = worth.fair and worth.fair.worth
+    return [_row(worth, worth.head.label), *([_row(vote, f"↳ {vote.head.label}")] if vote else ())]
+
+
+def _row(worth: Worth, label: str) -> list[str]:
+    unit = worth.unit
+    return [
+        label, f"{worth.correct:,} of {worth.answers:,}", _number(worth.calls, ",.1f"),
+        _number(worth.prompt_tokens, ",.0f"), _number(worth.completion_tokens, ",.0f"),
+        _number(worth.reasoning_tokens or None, ",.0f"), _number(worth.seconds, ",.2f"),
+        amount(worth.cost, unit), amount(worth.per_correct, unit), _interval(worth.interval, unit),
+        amount(worth.per_more, unit), _interval(worth.per_more_interval, unit), "yes" if worth.on_front else "",
+    ]  # fmt: skip
+
+
+def fair_sentence(worth: Worth) -> str:
+    """Returns what the fair comparison of a technique in several steps still lacks; "" if it lacks nothing, and for a
+    technique that makes one call."""
+    fair = worth.fair
+    if fair is None or fair.worth is not None:
+        return ""
+    votes = "a vote of self-consistency" if fair.samples is None else f"{fair.samples:,} votes of self-consistency"
+    return f"For the tokens of {worth.head.label} there are too few replies for {votes}."
 
 
 def amount(value: float | None, unit: CostUnit) -> str:

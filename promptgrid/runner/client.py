@@ -59,16 +59,27 @@ def _usage(database: Database, ref: str) -> Sequence[ReportedUsage]:
     return stored_replies.reported_usage(database, *connections.split_model(ref))
 
 
-def submit(database: Database, plan: Plan, *, show: Callable[[Preflight], object] = lambda preflight: None) -> str:
+def submit(
+    database: Database,
+    plan: Plan,
+    *,
+    show: Callable[[Preflight], object] = lambda preflight: None,
+    fair_for: str = "",
+) -> str:
     """Queues the plan as a run and returns the run's id; nothing is sent yet. Raises PlanError or PromptError.
 
-    `show` is called with the preflight before the run is queued; if it raises, no run is created.
+    `show` is called with the preflight before the run is queued; if it raises, no run is created. `fair_for` is that of
+    RunInfo.
     """
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided, tally.usage))
-    return creation.create_run(database, plan, decided, planned, ready=lambda: show(tally.preflight()))
+
+    def ready() -> None:
+        show(tally.preflight())
+
+    return creation.create_run(database, plan, decided, planned, ready=ready, fair_for=fair_for)
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
@@ -77,10 +88,10 @@ def _pinned(database: Database, plan: Plan) -> Plan:
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
-def start(database: Database, plan: Plan) -> str:
-    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id. Raises as
-    `submit`."""
-    run_id = submit(database, plan)
+def start(database: Database, plan: Plan, *, fair_for: str = "") -> str:
+    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id. `fair_for` and the
+    errors are those of `submit`."""
+    run_id = submit(database, plan, fair_for=fair_for)
     ensure_runner()
     return run_id
 

@@ -55,10 +55,11 @@ def create_run(
     planned: Iterable[PlannedPoint],
     *,
     ready: Callable[[], object] = lambda: None,
+    fair_for: str = "",
 ) -> str:
     """Stores a run with a cell for each sample of the planned points, queues it and returns its id. `decided` has the
     parameters that are sent to each model with each prompt version. `ready` is called just before the run is queued; if
-    it raises, the run is removed.
+    it raises, the run is removed. `fair_for` is that of RunInfo.
 
     Rows are written in chunks while `planned` is read, so that other writers do not wait long and memory does not grow
     with the grid. Until all are written, the run's status is `planning` and the run is not listed.
@@ -72,6 +73,7 @@ def create_run(
         "decided": decided_json(decided),
         "created": now(),
         "total": 0,
+        "fair_for": fair_for,
     }
     # Planning renders templates and asks endpoints for token counts: do it outside the write lock.
     lots = _lots(run_id, plan, planned)

@@ -32,7 +32,8 @@ _ENDED_BADLY = ("failed", "refused", "too_long")
 @dataclass(frozen=True, slots=True)
 class RunInfo:
     """A run without its cells; `total` is the number of cells. `message` says why a stopped run stopped; `heartbeat` is
-    when its runner last wrote; `favourite` and `tags` are a person's marks. Times are in seconds since 1970."""
+    when its runner last wrote; `favourite` and `tags` are a person's marks. `fair_for` is the id of the run whose
+    technique this run is compared with for as many tokens ("": none). Times are in seconds since 1970."""
 
     id: str
     name: str
@@ -47,6 +48,7 @@ class RunInfo:
     heartbeat: float | None
     favourite: bool = False
     tags: tuple[str, ...] = ()
+    fair_for: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from promptgrid import api
-from promptgrid.compare.worth import Worth, worth
-from promptgrid.prompt import AnswerRule, Message, Prompt
+from promptgrid.compare import View, facts
+from promptgrid.compare.worth import column_worth, fair_plan, worth
+from promptgrid.errors import CompareError
 from promptgrid.runner import client
-from promptgrid.store import Database, attempts
+from promptgrid.store import Database, attempts, runs
+from promptgrid.store.across.fair_runs import fair_runs
 from promptgrid.store.results import result_rows
 from tests.command import promptgrid
 from tests.running import carried_out
 from tests.stored import Cell, store_run
+from tests.sums import refining, run_of
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("endpoint")
-PROMPT = Prompt("sum", (Message("user", "What is {{ sum }}?"),), answer=AnswerRule("number"))
-CASES = [{"sum": f"{n}+1", "expected": str(n + 1)} for n in range(8)]
-
-
-def refining(body: dict[str, Any]) -> str:
-    """Right at once for even numbers; for odd ones only once a critique stands in the request."""
-    said = body["messages"][-1]["content"]
-    first = int(body["messages"][0]["content"].split()[2].split("+")[0])
-    if "Check your reply" in said:
-        return "One too few."
-    return f"Answer: {first + 1 if first % 2 == 0 or 'One too few' in said else first}"
-
-
-def run_of(database: Database, **changes: Any) -> tuple[str, list[Worth]]:
-    plan = api.plan(PROMPT, CASES, models="openai/ok", **changes)
-    run_id = client.submit(database, plan)
-    assert carried_out(database, run_id) == "finished"
-    return run_id, worth(database, run_id)
 
 
 def test_calls_tokens_and_time_are_those_of_all_steps(database: Database, hostile: HostileServer) -> None:
@@ -75,18 +59,66 @@ def test_what_costs_more_and_gives_no_more_is_not_on_the_front(database: Databas
     assert steps.per_more is None
 
 
+def a_reply(database: Database, run_id: str) -> float:
+    rows = [row for row in result_rows(database, run_id) if row.technique == "self-consistency"]
+    return sum((row.prompt_tokens or 0) + (row.completion_tokens or 0) for row in rows) / len(rows)
+
+
 def test_the_fair_comparison_votes_with_as_many_tokens(database: Database, hostile: HostileServer) -> None:
     hostile.answer = refining
     run_id, (vote, steps) = run_of(
         database, techniques=["self-consistency", "self-refine:rounds=1"], samples=6, temperatures=[1.0]
     )
     assert steps.fair is not None
-    rows = [row for row in result_rows(database, run_id) if row.technique == "self-consistency"]
-    a_reply = sum((row.prompt_tokens or 0) + (row.completion_tokens or 0) for row in rows) / len(rows)
     assert steps.cost is not None
-    assert steps.fair.samples == round(steps.cost / a_reply)
-    assert steps.fair.score == 0.5  # a vote of equal replies is no better than one
+    assert steps.fair.samples == round(steps.cost / a_reply(database, run_id)) == 5
+    figures = steps.fair.worth
+    assert figures is not None
+    assert (figures.answers, figures.correct) == (8, 4)  # a vote of equal replies is no better than one
+    assert figures.cost == pytest.approx(5 * a_reply(database, run_id))
+    assert figures.calls == 5
     assert vote.fair is None
+
+
+def test_the_run_that_a_fair_comparison_lacks_is_planned_and_then_shown(
+    database: Database, hostile: HostileServer
+) -> None:
+    hostile.answer = refining
+    run_id, (_, steps) = run_of(
+        database, techniques=["zero-shot", "self-refine:rounds=1"], temperatures=[1.0], max_tokens=50, budget="9usd"
+    )
+    assert steps.fair is not None
+    assert steps.fair.worth is None
+    plan = fair_plan(database, run_id, steps)
+    assert (plan.techniques, plan.models, len(plan.cases)) == (("self-consistency",), ("openai/ok",), 8)
+    assert (plan.axes["temperature"], plan.parameters.max_tokens, plan.budget) == ((1.0,), 50, "9usd")
+    assert 2 <= plan.samples <= 6
+    assert carried_out(database, client.submit(database, plan, fair_for=run_id)) == "finished"
+    (_, after) = worth(database, run_id)
+    assert after.fair is not None
+    fair_id = fair_runs(database, run_id)[0].id
+    if (after.fair.samples or 0) > plan.samples:  # its replies were longer than those of the technique
+        again = fair_plan(database, run_id, after)
+        before = hostile.calls("ok")
+        assert carried_out(database, client.submit(database, again, fair_for=run_id)) == "finished"
+        assert hostile.calls("ok") - before <= 8 * (again.samples - plan.samples)  # the first replies are reused
+        fair_id = fair_runs(database, run_id)[0].id
+        (_, after) = worth(database, run_id)
+    assert after.fair is not None
+    assert after.fair.run_id == fair_id
+    assert after.fair.worth is not None
+    assert (after.fair.worth.answers, after.fair.worth.correct) == (8, 4)
+    runs.delete(database, fair_id)
+    assert fair_id not in [run.id for run in fair_runs(database, run_id)]
+
+
+def test_a_column_of_several_variants_has_no_fair_comparison(database: Database, hostile: HostileServer) -> None:
+    hostile.answer = refining
+    run_id, _ = run_of(database, techniques=["self-refine:rounds=1"], temperatures=[0.5, 1.0])
+    (both,) = column_worth(database, facts(database, run_id), View(columns=("technique",), rows=("case",)))
+    assert both.fair is None
+    with pytest.raises(CompareError, match="no fair comparison"):
+        fair_plan(database, run_id, both)
 
 
 def test_no_correct_answer_has_no_price(database: Database, hostile: HostileServer) -> None:
@@ -111,16 +143,24 @@ def test_lost_calls_are_a_part_of_the_cost(
     assert not math.isnan(only.interval.low)
 
 
-def test_the_command_shows_costs_and_the_fair_comparison(database: Database, hostile: HostileServer) -> None:
+def test_the_command_shows_costs_and_sends_the_fair_comparison(database: Database, hostile: HostileServer) -> None:
     hostile.answer = refining
     run_id, _ = run_of(database, techniques=["self-consistency", "self-refine:rounds=1"], samples=3, temperatures=[1])
     shown = promptgrid("worth", run_id)
     assert shown.exit_code == 0
     assert "Per correct answer, tokens" in shown.output
-    assert "self-consistency votes over" in shown.output
+    assert "there are too few replies for 5 votes of self-consistency" in shown.output
+    assert f"promptgrid worth {run_id} --fair" in shown.output
     (vote, steps) = json.loads(promptgrid("worth", run_id, "--json").output)
     assert (vote["calls"], steps["calls"]) == (3, 3)
     assert steps["interval"]["low"] > 0
+    sent = hostile.calls("ok")
+    fair = promptgrid("worth", run_id, "--fair")
+    assert fair.exit_code == 0
+    assert "16 calls to send, 24 already answered" in fair.stderr
+    assert hostile.calls("ok") - sent == 16
+    assert "↳ 5 votes of self-consistency" in fair.stdout
+    assert "too few" not in fair.stdout
 
 
 def test_the_money_of_a_cell_that_failed_is_a_part_of_the_cost(database: Database, hostile: HostileServer) -> None:

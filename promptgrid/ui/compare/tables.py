@@ -1,4 +1,5 @@
-"""The comparison as text: a sentence for each column, and the matrix as a table or as Markdown."""
+"""The comparison as text: a sentence for each column, what the columns are worth, and the matrix as a table or as
+Markdown."""
 
 from __future__ import annotations
 
@@ -8,18 +9,30 @@ import streamlit as st
 
 from promptgrid.compare import Facts, VariantSummary, View
 from promptgrid.compare.copies import copies_sentence
-from promptgrid.compare.worth import column_worth
+from promptgrid.compare.worth import Worth, column_worth, fair_plan
+from promptgrid.errors import PromptgridError
 from promptgrid.export import markdown
-from promptgrid.export.worth import fair_sentences, worth_words
-from promptgrid.store import Database
-from promptgrid.store.attempts import lost_by_cell
+from promptgrid.export.worth import fair_sentence, worth_words
+from promptgrid.grading.python_switch import check_switch
+from promptgrid.grid import Plan
+from promptgrid.grid.doubts import votes_doubts
+from promptgrid.grid.preflight import Preflight
+from promptgrid.runner import client, phrases
+from promptgrid.store import Database, results
+from promptgrid.store.across.fair_runs import fair_runs
+from promptgrid.store.runs import ACTIVE
 from promptgrid.ui.compare.matrix import STATE_WORDS, MatrixCell, MatrixColumn, MatrixRow
+from promptgrid.ui.widgets import follow_run
+from promptgrid.ui.widgets.callbacks import leaving_error
+from promptgrid.ui.widgets.feedback import calls_label, note_with_button, show_error, show_left_error
 from promptgrid.ui.widgets.plain import plain
 
 MOST_COPIED = 1_000  # rows in the Markdown text
 _FORMS = ("This page", "This page as Markdown", "All rows as Markdown")
 _FIRST, _WIDTH = 240, 180  # pixels of a column
 _SENTENCES = 8  # further sentences are in a closed expander
+_FAIR_ERROR = "compare_fair_error"
+_PREFLIGHT_S = 60.0  # how long a preflight is shown without a look at newly stored replies
 
 
 def sentences(summaries: Sequence[VariantSummary]) -> None:
@@ -47,22 +60,75 @@ def copies(facts: Facts) -> None:
 
 def worth_table(database: Database, facts: Facts, view: View) -> None:
     """Shows in a closed expander what each column costs per answer, per correct answer and per further correct one, and
-    how a vote over as many tokens does. Draws nothing if no cell is scored."""
+    below each technique in several steps the vote over as many tokens, or a button that sends the replies it lacks.
+    Draws nothing if no cell is scored."""
     if not facts.checks:
         return
     with st.expander("What it is worth", key="compare_worth_open", on_change="rerun") as opened:
-        if opened.open:
-            import pandas as pd
+        if not opened.open:
+            return
+        linked = fair_runs(database, facts.run_id)
+        stamp = (facts.stamp, *((run.id, results.stamp(database, run.id)) for run in linked))
+        worths = _worths(facts.run_id, stamp, view, _database=database, _facts=facts)
+        _draw_worths(worths)
+        show_left_error(_FAIR_ERROR)
+        active = [run for run in linked if run.status in ACTIVE]
+        for run in active:
+            follow_run.watch_run(database, run)
+        for worth in worths if not active else ():
+            if sentence := fair_sentence(worth):
+                _offer_fair(database, facts.run_id, stamp, worth, sentence)
 
-            worths = column_worth(facts, view, lost_by_cell(database, facts.run_id))
-            words = worth_words(worths)
-            st.dataframe(pd.DataFrame(words.rows, columns=pd.Index(words.columns)), hide_index=True)
-            st.caption(
-                "Per answer, over the scored cases; every call counts, lost ones too, and a call of several replies"
-                " counts once. The front: no other column scores more for the same cost or less."
-            )
-            for sentence in fair_sentences(worths):
-                st.caption(plain(sentence))
+
+@st.cache_resource(max_entries=4, show_spinner="Adding up …")
+def _worths(run_id: str, stamp: object, view: View, *, _database: Database, _facts: Facts) -> list[Worth]:
+    return column_worth(_database, _facts, view)
+
+
+def _draw_worths(worths: Sequence[Worth]) -> None:
+    import pandas as pd
+
+    words = worth_words(worths)
+    st.dataframe(pd.DataFrame(words.rows, columns=pd.Index(words.columns)), hide_index=True)
+    votes = " ↳ is self-consistency with as many tokens as the technique above it."
+    st.caption(
+        "Per answer, over the scored cases; every call counts, lost ones too, and a call of several replies counts"
+        " once. The front: no other column scores more for the same cost or less."
+        + (votes if any(worth.fair for worth in worths) else "")
+    )
+
+
+def _offer_fair(database: Database, run_id: str, stamp: object, worth: Worth, sentence: str) -> None:
+    """Draws the sentence on what the fair comparison of the column lacks, and the button that sends it, with the number
+    of its calls and its cost."""
+    try:
+        plan, preflight = _fair_preflight(run_id, stamp, worth.head.id, _database=database, _worth=worth)
+    except PromptgridError as error:
+        st.caption(plain(sentence))
+        show_error(error)
+        return
+    total, cost = preflight.total, phrases.dated_cost(preflight.total, [*preflight.models, *preflight.judges])
+    label = calls_label("Run the fair comparison", total.calls, at_most=bool(total.spare_calls))
+    key = f"compare_fair_{worth.head.id}"
+    note_with_button(
+        plain(sentence), plain(f"{label} · {cost}"), key=key, on_click=_start_fair, args=(database, run_id, plan)
+    )
+    for doubt in filter(None, [*votes_doubts(plan), phrases.budget_words(preflight)]):
+        st.caption(f":orange[{plain(doubt)}]")
+
+
+@st.cache_resource(max_entries=16, ttl=_PREFLIGHT_S, show_spinner="Counting …")
+def _fair_preflight(
+    run_id: str, stamp: object, head_id: str, *, _database: Database, _worth: Worth
+) -> tuple[Plan, Preflight]:
+    plan = fair_plan(_database, run_id, _worth)
+    return plan, client.preflight(_database, plan)
+
+
+@leaving_error(_FAIR_ERROR)
+def _start_fair(database: Database, run_id: str, plan: Plan) -> None:
+    check_switch(plan.all_checks)
+    client.start(database, plan, fair_for=run_id)
 
 
 def matrix_table(
