@@ -27,6 +27,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
         (links.CURVES, "Curves", "show_chart"),
         (links.JUDGE, "Judge", "how_to_vote"),
         (links.HISTORY, "History", "history"),
+        (links.TUNE, "Tune", "model_training"),
     ],
     "Learn": [
         (links.TOKENS, "Tokens", "toll"),
