@@ -12,13 +12,18 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import prompty
 import pytest
 
 from promptgrid.answers import read_answer
-from promptgrid.prompt import AnswerRule, Prompt, dumps, loads, render, variables
+from promptgrid.grading import default_checks, grade, parse_check
+from promptgrid.grading.argument_values import Items, Members, OneOf, Pattern
+from promptgrid.grading.call_json import expected_calls
+from promptgrid.grading.tool_problems import impossible_call
+from promptgrid.prompt import AnswerRule, Prompt, ToolCall, dumps, loads, render, variables
 from promptgrid.techniques import TECHNIQUES, unavailable
 from tests.places import CHECKOUT
 
@@ -137,7 +142,10 @@ def test_its_inputs_say_what_they_are_and_fill_the_preview(path: Path) -> None:
 def test_its_cases_have_a_column_an_input_and_at_least_ten_rows(path: Path) -> None:
     prompt, cases = prompt_of(path), cases_of(path)
     assert 10 <= len(cases) <= 24
-    columns = [i.name for i in prompt.inputs]
+    columns = [
+        *(i.name for i in prompt.inputs),
+        *(one.column for tool in prompt.tools for one in tool.results if one.column),
+    ]
     assert list(cases[0]) in (columns, [*columns, "expected"])
     assert all(None not in case and all(value and value.strip() == value for value in case.values()) for case in cases)
     assert len({tuple(inputs_of(case).values()) for case in cases}) == len(cases)
@@ -147,14 +155,14 @@ def test_its_cases_have_a_column_an_input_and_at_least_ten_rows(path: Path) -> N
 def test_its_expected_answers_are_what_its_rule_reads(path: Path) -> None:
     rule = prompt_of(path).answer
     for case in cases_of(path):
-        if "expected" in case and rule.kind != "regex":
+        if "expected" in case and rule.kind != "regex" and not prompt_of(path).tools:
             assert_follows(rule, case["expected"])
 
 
 @every_prompt
 def test_its_examples_follow_its_answer_rule(path: Path) -> None:
     prompt = prompt_of(path)
-    assert 3 <= len(prompt.examples) <= 4
+    assert 3 <= len(prompt.examples) <= 4 or prompt.tools  # an example has no calls, and would teach to make none
     for example in prompt.examples:
         assert set(example.inputs) == {i.name for i in prompt.inputs}
         assert_follows(prompt.answer, example.answer)
@@ -177,7 +185,7 @@ def assert_follows(rule: AnswerRule, answer: str) -> None:
 
 @every_prompt
 def test_reasoning_is_given_by_all_of_its_examples_or_by_none(path: Path) -> None:
-    assert len({bool(example.reasoning) for example in prompt_of(path).examples}) == 1
+    assert len({bool(example.reasoning) for example in prompt_of(path).examples}) == 1 or prompt_of(path).tools
 
 
 @every_prompt
@@ -204,6 +212,73 @@ def test_chinese_prompts_speak_chinese_and_no_others_do(path: Path) -> None:
     texts = [text for text in spoken if text and not text.isdecimal()]
     assert {bool(HAN.search(text)) for text in texts} == {prompt.language == "zh"}
     assert path.stem.endswith("-zh") == (prompt.language == "zh")
+
+
+WITH_TOOLS = [path for path in FILES if prompt_of(path).tools]
+every_prompt_with_tools = pytest.mark.parametrize("path", WITH_TOOLS, ids=lambda path: path.stem)
+
+
+def an_argument(value: Any) -> Any:
+    """Returns the first value that an expected value of an argument allows; without those that may be left out."""
+    match value:
+        case Members():
+            return {name: an_argument(one) for name, one in value.values.items() if name not in value.optional}
+        case Items():
+            return [an_argument(one) for one in value.items]
+        case OneOf():
+            return an_argument(value.options[0])
+        case Pattern():
+            return value.pattern.replace(" ?", "")
+    return value.value
+
+
+def calls_of(case: Mapping[str, str]) -> list[ToolCall]:
+    """Returns calls as the case expects them."""
+    return [
+        ToolCall(str(i), call.name, json.dumps(an_argument(call.arguments)))
+        for i, call in enumerate(expected_calls(case["expected"]))
+    ]
+
+
+def test_at_least_four_prompts_have_tools_and_two_of_them_are_chinese() -> None:
+    assert len(WITH_TOOLS) >= 4
+    assert sum(prompt_of(path).language == "zh" for path in WITH_TOOLS) >= 2
+
+
+@every_prompt_with_tools
+def test_its_cases_call_each_tool_and_in_some_none_must_be_called(path: Path) -> None:
+    expected = [expected_calls(case["expected"]) for case in cases_of(path)]
+    assert len(expected) >= 12
+    assert sum(not calls for calls in expected) >= 4
+    assert {call.name for calls in expected for call in calls} == {tool.name for tool in prompt_of(path).tools}
+
+
+@every_prompt_with_tools
+def test_the_expected_calls_pass_their_checks_and_any_call_fails_where_none_is_expected(path: Path) -> None:
+    prompt, cases = prompt_of(path), cases_of(path)
+    for case in cases:
+        assert impossible_call(case["expected"], prompt.tools) == ""
+        calls = calls_of(case)
+        for check in default_checks(prompt.answer, True, tools=True):
+            right = grade(check, output="", answer=None, expected=case["expected"], rule=prompt.answer, calls=calls,
+                          tools=prompt.tools)  # fmt: skip
+            assert right.passed is (None if not calls and check.kind == "tool-schema" else True), right
+        more = [*calls, ToolCall("more", prompt.tools[0].name, "{}")]
+        check = parse_check("tool-sequence:order=any")
+        wrong = grade(check, output="", answer=None, expected=case["expected"], rule=prompt.answer, calls=more,
+                      tools=prompt.tools)  # fmt: skip
+        assert wrong.passed is False
+
+
+@every_prompt_with_tools
+def test_each_expected_call_has_a_result(path: Path) -> None:
+    prompt = prompt_of(path)
+    for case in cases_of(path):
+        for call in calls_of(case):
+            (results,) = (tool.results for tool in prompt.tools if tool.name == call.name)
+            given = json.loads(call.arguments).items()
+            (result,) = [one for one in results if one.when.items() <= given][:1]
+            assert (case[result.column] if result.column else result.text).strip()
 
 
 def test_the_continuation_is_plain_and_zero_shot_only() -> None:
