@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.browser.acting import settled
 from tests.faults.server import HostileServer
 from tests.places import CHECKOUT
 
@@ -134,6 +135,7 @@ def test_rows_of_a_spreadsheet_go_into_the_empty_row_while_preview_and_reply_sta
     choose_model(page, "openai/zebra")
     page.get_by_role("button", name="Try once").click()
     expect(page.locator(".st-key-compose_reply")).to_contain_text("You said:")
+    settled(page)  # the table moves down as the reply comes
     table = page.locator(".stDataFrame .dvn-scroller").first
     table.scroll_into_view_if_needed()
     height = table.evaluate("scroller => scroller.clientHeight")

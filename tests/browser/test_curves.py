@@ -45,7 +45,7 @@ def test_the_charts_are_drawn_and_their_data_come_as_csv(
     bench.let_in(warm)
     page = warm.new_page()
     page.goto(f"{bench.url}/Curves?run={run_id}")
-    expect(page.locator(CHARTS)).to_have_count(6, timeout=30_000)
+    expect(page.locator(CHARTS)).to_have_count(6)
     expect(page.get_by_text("openai/refuses-temperature at temperatures 0, 0.7: refused by the model.")).to_be_visible()
     with page.expect_download() as started:
         page.get_by_role("button", name="CSV").first.click()

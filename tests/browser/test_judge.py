@@ -157,19 +157,18 @@ def test_the_next_pair_stands_at_once_and_hasty_keys_are_not_lost(
     bench: Dashboard, page: Page, run_id: str, database: Database
 ) -> None:
     open_judge(page, bench, run_id)
-    took, changed = page.locator(".arena").evaluate(
+    changed = page.locator(".arena").evaluate(
         """(arena) => {
             const text = () => arena.querySelector("article pre").textContent;
-            const [before, start] = [text(), performance.now()];
+            const before = text();
             document.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft" }));
             const after = text();
             document.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowLeft", repeat: true }));
             document.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown" }));
-            return [performance.now() - start, before !== after];
+            return before !== after;
         }"""
     )
-    assert changed
-    assert took < 300
+    assert changed  # before the browser did anything else
     seen(page, 2)
     assert [vote.outcome for vote in votes.listed(database, run_id)] == ["left", "tie"]
 

@@ -82,6 +82,7 @@ def test_a_prompt_is_made_and_saved_by_keyboard_alone(tab: Page, bench: Dashboar
     tab.keyboard.press("Tab")
     expect(opener(tab, "New")).to_be_focused()  # and not the end of the page
     tab.keyboard.press("Escape")
+    expect(field).to_have_count(0)
 
     tab.keyboard.press("Enter")
     field.fill("sentiment")
@@ -93,6 +94,7 @@ def test_a_prompt_is_made_and_saved_by_keyboard_alone(tab: Page, bench: Dashboar
     expect(field).to_have_count(0)
     expect(tab).to_have_url(re.compile("prompt=by-keys"))
     expect(tab.get_by_text("not saved yet")).to_be_visible()
+    acting.settled(tab)
 
     tab.get_by_role("textbox", name="user").last.fill("Say hello.")
     tab.keyboard.press("Control+s")  # with the focus still in the field

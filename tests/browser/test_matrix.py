@@ -79,7 +79,7 @@ with st.container(key="plain"):
     st.expander(text).write(text)
     st.badge(text)
     st.tabs([text])
-st.toast(text)
+st.toast(text, duration="infinite")
 show_error(EndpointError("server", HOSTILE, hint=HOSTILE, raw=HOSTILE))
 empty_state(HOSTILE, HOSTILE, "go", detail=HOSTILE)
 message_list([Message("system", HOSTILE), Message("user", "second")], marks=["system", HOSTILE])

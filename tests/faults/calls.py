@@ -64,6 +64,7 @@ class Completions:
     async def _answer(self, request: Request, entry: Recorded, send: Send) -> None:
         entry.mode = self.server.mode(entry)
         await asyncio.sleep(self.server.latency_s)
+        await self.server.pass_()
         response = await MODES[entry.mode](request, entry.body, self.server.answer(entry.body))
         await response(request.scope, request.receive, self._told(entry, send))
 

@@ -50,7 +50,9 @@ class HostileServer:
     """Serves in a thread on a free loopback port. `kind` "llama.cpp" or "vllm" adds that server's way of counting.
 
     `answer` makes the text of a well-behaved reply from the request's body; `api_key`, when set, is the one accepted.
-    `latency_s` goes before every answer; more than `max_in_flight` calls at a time are refused (429, no Retry-After).
+    `latency_s` goes before every answer. `passes` is how many more calls are answered, None for all; the others are
+    held, so that a test sees a run in progress for as long as it needs. More than `max_in_flight` calls at a time are
+    refused (429, no Retry-After).
     `slots`, for "llama.cpp", is what /props tells and the most choices that one call may ask for.
     """
 
@@ -61,6 +63,7 @@ class HostileServer:
         self.api_key = api_key
         self.kind = kind
         self.latency_s = 0.0
+        self.passes: int | None = None
         self.max_in_flight: int | None = None
         self.slots: int | None = None
         self.buckets: list[Bucket] = []
@@ -168,6 +171,13 @@ class HostileServer:
         request = json.dumps(entry.body)
         self._cuts[request] += 1
         return self._most_cuts is None or self._cuts[request] <= self._most_cuts
+
+    async def pass_(self) -> None:
+        """Comes back when the call may be answered."""
+        while self.passes == 0 and not self.stopping:
+            await asyncio.sleep(0.01)
+        if self.passes:
+            self.passes -= 1
 
     def _app(self) -> Starlette:
         completions = Completions(self)
