@@ -18,7 +18,7 @@ from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec
 
 if TYPE_CHECKING:
     from promptgrid.compare.worth import Worth
-    from promptgrid.curves.curve import CurvePoint
+    from promptgrid.curves.prices import CurvePoint
     from promptgrid.store import Database
 
 _HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")

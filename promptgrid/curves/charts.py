@@ -1,4 +1,4 @@
-"""The charts of a curve as Altair specifications: pages draw them in their own theme, reports as SVG (`svg`)."""
+"""A curve's measures as Altair charts: pages draw them in their own theme, reports as SVG (`svg`)."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ COLOURS = ("#4c6ef5", "#e8890c", "#0ca678", "#ae3ec9", "#868e96", "#d6336c", "#1
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 MOST_LINES = len(COLOURS)
 LEGEND_ROW = 19  # pixels
-NEVER = 1e9  # pixels: wider than any plot
-_LABEL_X, _LABEL_HEIGHT, _LETTER, _POINT, _PLOT_HEIGHT = 8, 13, 7, 6, 200  # pixels
 _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
@@ -49,12 +47,8 @@ MEASURES: Sequence[Measure] = (
             share=True, over="similarity_cases"),
     Measure("characters", "Length", "characters", "Mean length of a reply.", ",.0f"),
 )  # fmt: skip
-_PRICES: Mapping[str, tuple[str, float, str]] = {
-    "cost_usd": ("US$ per 1,000 answers", 1000.0, ",.4f"),
-    "tokens": ("tokens per answer", 1.0, ",.0f"),
-}
-_PERCENT: Mapping[str, Any] = {"labelExpr": "format(100 * datum.value, '.0f') + ' %'"}
-_Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the outer labels leave their grid lines
+PERCENT: Mapping[str, Any] = {"labelExpr": "format(100 * datum.value, '.0f') + ' %'"}
+Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the outer labels leave their grid lines
 
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
@@ -78,19 +72,6 @@ def legend_height(curve: Curve, lines: Sequence[str] = ()) -> int:
     return 8 + LEGEND_ROW * count if count > 1 else 0
 
 
-def cost_rows(curve: Curve, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Returns the data of the cost chart: one row per variant with a score and a known cost, even if it is not drawn as
-    a point of a line. A row has the line, the axis value, score, costs and `pareto` of a CurvePoint. `lines` names the
-    lines to include; empty: all."""
-    figures = ("score", "score_low", "score_high", "cost_usd", "tokens", "pareto", "scored_cases", "cases", "samples")
-    names = ["line", curve.axis, *figures]
-    return [
-        {name: row[name] for name in names}
-        for point, row in zip(curve.points, curve.rows, strict=True)
-        if point.score is not None and getattr(point, curve.price) is not None and (not lines or point.line in lines)
-    ]
-
-
 def curve_chart(
     curve: Curve, measure: Measure, lines: Sequence[str] = (), *, legend: bool = True
 ) -> alt.LayerChart | None:
@@ -103,18 +84,18 @@ def curve_chart(
 
     x = _x(curve)
     scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
-    axis = alt.Axis(**(_PERCENT if measure.column == "score" else {"format": measure.format}), **_Y_AXIS)
+    axis = alt.Axis(**(PERCENT if measure.column == "score" else {"format": measure.format}), **Y_AXIS)
     y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **_colour(curve, lines, legend))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **colour(curve, lines, legend))
     tooltip = [
         alt.Tooltip("line:N"),
-        alt.Tooltip(_field(curve)),
+        alt.Tooltip(field(curve)),
         alt.Tooltip(f"{measure.column}:Q", title=measure.title.lower(), format=measure.format),
         alt.Tooltip(f"{measure.over}:Q", title="cases"),
     ]
     layers: list[Any] = [
         base.mark_line(strokeWidth=2).encode(y=y),
-        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip, **_shape(curve, lines, legend)),
+        base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip, **shape(curve, lines, legend)),
     ]
     if measure.column == "score":
         tooltip[3:3] = [alt.Tooltip("score_low:Q", format=".0%"), alt.Tooltip("score_high:Q", format=".0%")]
@@ -124,48 +105,7 @@ def curve_chart(
     return alt.LayerChart(layer=layers)
 
 
-def cost_chart(curve: Curve, lines: Sequence[str] = (), *, legend: bool = True) -> alt.LayerChart | None:
-    """Draws the score against the cost of an answer, with the Pareto front: the variants that no other beats in both.
-    `lines` names the lines to include (empty: all); with `legend`, their names and colours stand above. Returns None
-    for fewer than two variants."""
-    rows = cost_rows(curve, lines)
-    if len(rows) < 2:
-        return None
-    import altair as alt
-
-    title, times, number = _PRICES[curve.price]
-    widths = label_widths([(row[curve.price], row["score"], curve.spec.text(row[curve.axis])) for row in rows])
-    points = [
-        row | {"price": row[curve.price] * times, "from_width": width} for row, width in zip(rows, widths, strict=True)
-    ]
-    x = alt.X("price:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False, tickCount=6))
-    y = alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(**_PERCENT, **_Y_AXIS))
-    base = alt.Chart(alt.InlineData(values=points)).encode(x=x)
-    front = alt.Chart(alt.InlineData(values=[row for row in points if row["pareto"]])).encode(x=x, y=y)
-    tooltip = [
-        alt.Tooltip("line:N"),
-        alt.Tooltip(_field(curve)),
-        alt.Tooltip("score:Q", format=".0%"),
-        alt.Tooltip("price:Q", title=title, format=number),
-        alt.Tooltip("pareto:N", title="on the front"),
-    ]
-    span = {"y": alt.Y("score_low:Q", title="score"), "y2": alt.Y2("score_high:Q")}
-    opacity = alt.condition("datum.pareto", alt.value(1.0), alt.value(0.55))
-    base = base.encode(**_colour(curve, lines, legend))
-    layers = [
-        front.mark_line(strokeDash=[4, 3], strokeWidth=1.5, color="#868e96", interpolate="step-after"),
-        base.mark_rule(opacity=0.3).encode(**span),
-        base.mark_point(filled=True, size=80).encode(
-            y=y, opacity=opacity, tooltip=tooltip, **_shape(curve, lines, legend)
-        ),
-        base.mark_text(align="left", dx=_LABEL_X, fontSize=11)
-        .transform_filter("datum.from_width <= width")
-        .encode(y=y, text=_label(curve)),
-    ]
-    return alt.LayerChart(layer=layers)
-
-
-def _field(curve: Curve) -> str:
+def field(curve: Curve) -> str:
     """Returns the chart's field for the values on the x axis, with its type in Vega-Lite: `temperature:Q` for numbers,
     `effort:O` for words."""
     return f"{curve.axis}:O" if curve.spec.kind is str else f"{curve.axis}:Q"
@@ -177,7 +117,7 @@ def _x(curve: Curve) -> alt.X:
     title = curve.spec.label.lower()
     if curve.spec.kind is str:
         return alt.X(
-            _field(curve),
+            field(curve),
             title=title,
             sort=list(map(curve.spec.text, curve.values)),
             axis=alt.Axis(labelAngle=0, grid=False),
@@ -185,32 +125,7 @@ def _x(curve: Curve) -> alt.X:
     # `format` would round the labels to the step of the ticks, and 1.2 would read 1.
     values = [value for value in curve.values if isinstance(value, (int, float))]
     labels = alt.Axis(values=values, labelExpr="format(datum.value, '~g')", grid=False)
-    return alt.X(_field(curve), title=title, axis=labels)
-
-
-def _label(curve: Curve) -> alt.Text:
-    import altair as alt
-
-    return alt.Text(f"{curve.axis}:N") if curve.spec.kind is str else alt.Text(_field(curve), format="~g")
-
-
-def label_widths(points: Sequence[tuple[float, float, str]]) -> list[float]:
-    """Returns for each point the least width of the plot, in pixels, at which its label fits on the right of the point.
-
-    A point is (x in any unit, score 0 to 1, label). The width is 0 if no other point is in the way, and NEVER (more
-    than any plot has) if another point has the same x and about the same score.
-    """
-    span = max(x for x, _, _ in points) - min(x for x, _, _ in points)
-    widths = []
-    for i, (x, score, text) in enumerate(points):
-        room = _LABEL_X + _LETTER * len(text) + _POINT
-        close = [
-            other
-            for j, (other, height, _) in enumerate(points)
-            if j != i and other >= x and abs(height - score) * _PLOT_HEIGHT < _LABEL_HEIGHT
-        ]
-        widths.append(max((room * span / (other - x) if other > x else NEVER for other in close), default=0.0))
-    return widths
+    return alt.X(field(curve), title=title, axis=labels)
 
 
 def svg(chart: alt.LayerChart, *, width: int = 640, height: int = 260) -> str:
@@ -243,7 +158,8 @@ def _fit_for_xml(value: Any) -> Any:
     return [_fit_for_xml(part) for part in value] if isinstance(value, list) else value
 
 
-def _shape(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+def shape(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+    """Returns the encoding of a point's shape by its line."""
     import altair as alt
 
     names, _ = _domain(curve, lines)
@@ -251,7 +167,8 @@ def _shape(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
     return {"shape": alt.Shape("line:N", scale=scale, legend=_legend(names, legend))}
 
 
-def _colour(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+def colour(curve: Curve, lines: Sequence[str], legend: bool) -> dict[str, Any]:
+    """Returns the encoding of a mark's colour by its line."""
     import altair as alt
 
     names, colours = _domain(curve, lines)

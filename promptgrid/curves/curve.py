@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from promptgrid.compare import Facts, Variant
 from promptgrid.compare.aggregate import Bools, Longs, mean_by
 from promptgrid.compare.axes import PARAMETER_AXES, Axis, AxisValue, heads, in_axis_order
 from promptgrid.compare.facts import STATUSES
+from promptgrid.curves.prices import AnswerPrices, CurvePoint, with_front
 from promptgrid.prompt.parameters import ParameterSpec
 from promptgrid.stats.intervals import Floats
 from promptgrid.stats.samples import COMPARED
 from promptgrid.store import Database
+from promptgrid.store.attempts import lost_by_cell
 from promptgrid.store.cell_columns import cell_texts
 
 if TYPE_CHECKING:
@@ -31,47 +33,6 @@ if TYPE_CHECKING:
 
 READ = 4_000  # texts of a run read for the similarity
 PAIRS = 30  # pairs of texts compared per case
-
-
-@dataclass(frozen=True, slots=True)
-class CurvePoint:
-    """One line (all variants that differ only in the curve's parameter) at one value. None means unknown, not zero.
-
-    value           of the parameter; None: the model's default
-    drawn           whether this is a point of a line; if not, `note` tells why, and the costs are still given
-    cases, samples  number of cases with a reply, and the largest number of replies of a case
-    score           mean score of `scored_cases` cases, 0 to 1, with its 95 % interval `score_low` to `score_high`
-    distinct, entropy_bits, similarity    means over cases with two or more replies: number of distinct answers and
-                    their entropy (of `varied_cases`), similarity of the texts, 0 to 1 (of `similarity_cases`)
-    characters      mean length of a reply
-    cost_usd, tokens    cost of one answer: of one reply, or with self-consistency of all samples of a case, which make
-                    one answer; None if any cost is unknown
-    pareto          no other point has a higher score for the same price or less, or the same score for less
-    """
-
-    line: str
-    prompt: str
-    prompt_version: str
-    technique: str
-    model: str
-    value: AxisValue
-    drawn: bool
-    note: str
-    cases: int
-    samples: int
-    score: float | None
-    score_low: float | None
-    score_high: float | None
-    scored_cases: int
-    distinct: float | None
-    entropy_bits: float | None
-    varied_cases: int
-    similarity: float | None
-    similarity_cases: int
-    characters: float | None
-    cost_usd: float | None
-    tokens: float | None
-    pareto: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +83,8 @@ def curve(database: Database, run_id: str, axis: Axis = "temperature", part: str
     facts = compare.part_facts(database, run_id, part)
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts, names = _texts(database, facts, groups), _names(facts.variants, axis)
-    points = [_point(facts, axis, group, names[group.variant], texts) for group in groups]
+    prices = AnswerPrices(facts, lost_by_cell(database, run_id))
+    points = [_point(facts, axis, group, names[group.variant], texts, prices) for group in groups]
     costs = [point.cost_usd for point in points if point.cases]
     price = "cost_usd" if any(costs) and None not in costs else "tokens"
     return Curve(list(with_front(points, price)), list(_left_out(PARAMETER_AXES[axis], points)), price, axis)
@@ -186,8 +148,10 @@ def _split(values: NDArray[Any], counts: Longs) -> list[list[Any]]:
     return [listed[end - count : end] for end, count in zip(ends, counts.tolist(), strict=True)]
 
 
-def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[int, str]) -> CurvePoint:
-    variant = facts.variants[group.variant]
+def _point(
+    facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[int, str], prices: AnswerPrices
+) -> CurvePoint:
+    variant, paid = facts.variants[group.variant], prices.per_answer(group.cells)
     of_cases = facts.entry_scores(group.cells, group.case, group.cases, facts.score)
     scores = of_cases[~np.isnan(of_cases)]
     interval = stats.mean_interval(scores)
@@ -216,8 +180,11 @@ def _point(facts: Facts, axis: Axis, group: _Replies, name: str, texts: Mapping[
         similarity=_mean(alike),
         similarity_cases=len(alike),
         characters=_mean(mean_by(facts.chars[group.cells], group.case, group.cases)),
-        cost_usd=_per_answer(facts, group, facts.cost_usd),
-        tokens=_per_answer(facts, group, facts.tokens),
+        cost_usd=paid["cost_usd"],
+        tokens=paid["tokens"],
+        reasoning_tokens=paid["reasoning_tokens"],
+        calls=paid["calls"],
+        seconds=paid["seconds"],
     )
 
 
@@ -234,14 +201,6 @@ def _similarity(case: Sequence[int], texts: Mapping[int, str]) -> float | None:
     """Returns the mean similarity, 0 to 1, of the replies at these positions; None if `texts` lacks one of them."""
     case_texts = [texts[position] for position in case if position in texts]
     return stats.mean_similarity(case_texts, seed=0, most=PAIRS) if len(case_texts) == len(case) else None
-
-
-def _per_answer(facts: Facts, group: _Replies, paid: Floats) -> float | None:
-    """Returns the mean cost of an answer over the cases; None if one is unknown. `paid` has the cost of each cell."""
-    sums, answers = (
-        np.bincount(group.case, weights=values[group.cells], minlength=group.cases) for values in (paid, facts.counted)
-    )
-    return None if np.isnan(sums).any() else _mean(sums / answers)
 
 
 def _texts(database: Database, facts: Facts, groups: Sequence[_Replies]) -> dict[int, str]:
@@ -283,17 +242,6 @@ def _left_out(spec: ParameterSpec, points: Iterable[CurvePoint]) -> Iterator[str
         texts = [spec.text(value) for value in values if value is not None]
         named = f"{spec.axis if len(texts) > 1 else spec.column} {', '.join(texts)}"
         yield f"{model} at {named if texts else f'its default {spec.column}'}: {note}."
-
-
-def with_front(points: Sequence[CurvePoint], price: str) -> Iterator[CurvePoint]:
-    """Yields the points, with `pareto` set on those that no other beats: at least as good in score and in the
-    cost (field `price`), and better in one of them."""
-    priced = [(getattr(p, price), p.score) for p in points if p.score is not None and getattr(p, price) is not None]
-    for point in points:
-        cost, score = getattr(point, price), point.score or 0.0
-        known = None not in (cost, point.score)
-        beaten = known and any(p <= cost and s >= score and (p < cost or s > score) for p, s in priced)
-        yield replace(point, pareto=known and not beaten)
 
 
 def _mean(values: Sequence[float] | Floats) -> float | None:

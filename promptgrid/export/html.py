@@ -110,6 +110,7 @@ def _charts(database: Database, run_id: str, part: str) -> tuple[list[_Chart], S
     """Returns (the charts of the run's curves, one set for each parameter with several values; sentences on the values
     that no chart shows). With `part`, only the cases of that part count."""
     from promptgrid.curves import charts
+    from promptgrid.curves.cost_chart import cost_chart
     from promptgrid.curves.curve import curve, drawable_axes
 
     sections: list[_Chart] = []
@@ -124,7 +125,7 @@ def _charts(database: Database, run_id: str, part: str) -> tuple[list[_Chart], S
         ]
         price = "cost" if axis_curve.price == "cost_usd" else "tokens"
         about = f"On the dashed line nothing scores as high for less. The labels are {axis_curve.spec.axis}."
-        every.append((f"Score against {price}", about, charts.cost_chart(axis_curve, lines)))
+        every.append((f"Score against {price}", about, cost_chart(axis_curve, lines)))
         for title, text, chart in every:
             if chart is not None:
                 sections.append(_Chart(title, text, inline(charts.svg(chart), f"c{len(sections)}-")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -11,7 +11,10 @@ import streamlit as st
 from promptgrid.compare import Axis, run_remarks
 from promptgrid.compare.axes import PARAMETER_AXES
 from promptgrid.curves import charts
+from promptgrid.curves.cost_chart import cost_chart as cost_chart_of
+from promptgrid.curves.cost_chart import cost_rows, known_prices
 from promptgrid.curves.curve import Curve, curve, drawable_axes
+from promptgrid.curves.prices import PRICES
 from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 
 SCORE_HEIGHT, HEIGHT = 320, 220
 _LINES, _LINE = "curves_lines", "line"  # the widget, and its name in the address
-_OVER = "curves_over"
+_OVER, _AGAINST = "curves_over", "curves_against"
 
 
 def read_curve(database: Database, run: RunInfo) -> Curve:
@@ -33,7 +36,7 @@ def read_curve(database: Database, run: RunInfo) -> Curve:
 
     The parameter is the one in the address (`?over=`). If the run varies several, a control selects one of them.
     """
-    follow_address(_OVER, _LINES)
+    follow_address(_OVER, _LINES, _AGAINST)
     axes = drawable_axes(database, run.id)
     requested = st.session_state.get(_OVER) or st.query_params.get("over")
     axis = requested if requested in axes else axes[0]
@@ -70,6 +73,8 @@ def write_address(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
         query["over"] = curve.axis
     if list(lines) != curve.lines[: charts.MOST_LINES]:
         query[_LINE] = list(lines)
+    if (price := _selected_price(known := known_prices(curve))) in known[1:]:
+        query["against"] = price
     set_query(query)
 
 
@@ -116,16 +121,32 @@ def _measure(
 
 
 def cost_chart(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
-    """Draws score against cost, or against tokens if the costs are zero or not known."""
-    chart = charts.cost_chart(curve, lines)
-    if chart is None:
+    """Draws score against the price of an answer that the reader selects: at first the cost, or the tokens if the costs
+    are zero or not known. Draws nothing for fewer than two scored points."""
+    known = known_prices(curve)
+    if not known:
         return
-    about, title = "No other point scores as high for less than one on the dashed line.", "Score against cost"
+    price = _selected_price(known)
+    if (chart := cost_chart_of(curve, lines, price)) is None:
+        return
+    about = "No other point scores as high for less than one on the dashed line."
     if curve.price != "cost_usd":
         about += " Tokens stand in for the cost: these replies are free, or a price is not known."
-        title = "Score against tokens"
-    height, rows = SCORE_HEIGHT + charts.legend_height(curve, lines), charts.cost_rows(curve, lines)
-    _chart(chart, rows, title, f"{about} The labels are {curve.spec.axis}.", f"{run.id}-cost", height)
+    height, rows = SCORE_HEIGHT + charts.legend_height(curve, lines), cost_rows(curve, lines, price)
+    title, about = f"Score against {PRICES[price].name}", f"{about} The labels are {curve.spec.plural}."
+
+    def select() -> None:
+        st.segmented_control("Against", known, default=price, key=_AGAINST, required=True, width="content",
+                             format_func=lambda name: PRICES[name].name, label_visibility="collapsed")  # fmt: skip
+
+    _chart(chart, rows, title, about, f"{run.id}-cost", height, select if len(known) > 1 else lambda: None)
+
+
+def _selected_price(known: Sequence[str]) -> str:
+    """Returns the price that the reader selected, or that the address names; the first known one if it is none of
+    them ("": none is known)."""
+    price = str(st.session_state.get(_AGAINST) or st.query_params.get("against"))
+    return price if price in known else next(iter(known), "")
 
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
@@ -138,10 +159,18 @@ def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
 
 
 def _chart(
-    chart: alt.LayerChart, rows: Sequence[dict[str, Any]], title: str, about: str, name: str, height: int
+    chart: alt.LayerChart,
+    rows: Sequence[dict[str, Any]],
+    title: str,
+    about: str,
+    name: str,
+    height: int,
+    select: Callable[[], object] = lambda: None,
 ) -> None:
+    """Draws the chart below its title, what `select` draws, and the button that downloads its data."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"curves_head_{name}"):
         st.subheader(title, help=about, width="stretch")
+        select()
         st.download_button(
             "CSV",
             data=lambda: as_csv(rows),

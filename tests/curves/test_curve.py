@@ -13,14 +13,18 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from promptgrid import api, stats
+from promptgrid.budget import Cost
 from promptgrid.cli import main
 from promptgrid.compare.axes import AxisValue
-from promptgrid.curves import charts
-from promptgrid.curves.curve import Curve, CurvePoint, curve
+from promptgrid.curves import charts, cost_chart
+from promptgrid.curves.curve import Curve, curve
+from promptgrid.curves.prices import CurvePoint, with_front
 from promptgrid.grid import Plan
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.runner import client
-from promptgrid.store import Database
+from promptgrid.store import Database, commits
+from promptgrid.store.attempts import Attempt
+from promptgrid.store.commits import Group
 from promptgrid.store.schema import cells, replies
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
@@ -98,7 +102,7 @@ def test_each_point_says_how_many_cases_it_rests_on(database: Database, endpoint
         "similarity": [4, 4],
         "characters": [4, 4],
     }
-    assert [row["scored_cases"] for row in charts.cost_rows(of_run)] == [1, 1]
+    assert [row["scored_cases"] for row in cost_chart.cost_rows(of_run)] == [1, 1]
 
 
 def test_the_band_is_the_interval_over_cases(database: Database) -> None:
@@ -176,7 +180,7 @@ def test_cases_without_expected_have_variety_and_no_score(database: Database) ->
     assert [point.score for point in temperature_curve.points] == [None, None]
     assert temperature_curve.points[1].distinct is not None
     assert charts.curve_chart(temperature_curve, charts.MEASURES[0]) is None
-    assert charts.cost_chart(temperature_curve) is None
+    assert cost_chart.cost_chart(temperature_curve) is None
 
 
 def point(score: float | None, cost: float | None, **changes: object) -> CurvePoint:
@@ -186,11 +190,35 @@ def point(score: float | None, cost: float | None, **changes: object) -> CurvePo
 
 
 def test_the_front_is_what_nothing_beats() -> None:
-    from promptgrid.curves.curve import with_front
-
     points = [point(0.5, 1.0), point(0.5, 2.0), point(0.9, 3.0), point(0.8, 3.0), point(None, 0.1), point(1.0, None)]
     assert [p.pareto for p in with_front(points, "cost_usd")] == [True, False, True, False, False, False]
     assert [p.pareto for p in with_front([point(0.5, 1.0)] * 2, "cost_usd")] == [True, True]
+
+
+def test_the_front_is_that_of_the_selected_price(database: Database) -> None:
+    of_steps = curve(database, ran(database, techniques=["zero-shot", "self-refine:rounds=1"], samples=1))
+    shot, refine = (next(p for p in of_steps.points if p.technique.startswith(t)) for t in ("zero", "self"))
+    assert (shot.calls, refine.calls) == (1, 3)
+    assert refine.tokens is not None
+    assert shot.tokens is not None
+    assert refine.tokens > 3 * shot.tokens  # later steps hold the earlier replies
+    assert cost_chart.known_prices(of_steps) == ["tokens", "calls", "seconds"]
+    for price in ("tokens", "calls"):
+        front = [row["line"] for row in cost_chart.cost_rows(of_steps, price=price) if row["pareto"]]
+        assert set(front) == {"zero-shot"}
+    chart = cost_chart.cost_chart(of_steps, price="calls")
+    assert chart is not None
+    assert "calls per answer" in json.dumps(chart.to_dict())
+
+
+def test_lost_calls_are_in_the_tokens_of_an_answer(database: Database, endpoint: HostileServer) -> None:
+    run_id = ran(database, temperatures=[0], samples=1, max_tokens=16)
+    before = curve(database, run_id).points[0].tokens
+    lost = Attempt(0, 1, 0.0, 5.0, "timeout", worst=Cost(0.0, 400))
+    commits.commit(database, run_id, None, Group(attempts=[lost]))
+    after = curve(database, run_id).points[0].tokens
+    assert before is not None
+    assert after == pytest.approx(before + 400 / 4)
 
 
 def test_the_chart_has_a_line_of_its_own_for_each_and_no_more_than_the_points(database: Database) -> None:
@@ -212,7 +240,7 @@ def test_a_chart_as_svg_stands_alone_and_holds_text_as_text(database: Database) 
     hostile = [CurvePoint(**{n: getattr(p, n) for n in CurvePoint.__slots__} | {"line": line})
                for p in temperature_curve.points for line in lines]  # fmt: skip
     named = Curve(hostile, [], "tokens")
-    for chart in (charts.curve_chart(named, charts.MEASURES[0]), charts.cost_chart(named)):
+    for chart in (charts.curve_chart(named, charts.MEASURES[0]), cost_chart.cost_chart(named)):
         assert chart is not None
         text = charts.svg(chart, width=500)
         assert text.startswith("<svg")
@@ -253,13 +281,13 @@ def test_the_command_shows_writes_and_hands_over(database: Database, tmp_path: P
 
 
 def test_a_label_of_the_cost_chart_lies_on_no_other_point() -> None:
-    wide, near, above, same, last = charts.label_widths(
+    wide, near, above, same, last = cost_chart.label_widths(
         [(10, 0.5, "0"), (50, 0.5, "0.7"), (51, 0.9, "1.2"), (60, 0.5, "1"), (60, 0.5, "1.5")]
     )
     assert wide < near < 1000  # the nearer the next point, the wider the plot must be
     assert above == 0  # nothing is on its height
-    assert same == last == charts.NEVER
-    assert charts.label_widths([(5, 0.1, "0")]) == [0]
+    assert same == last == cost_chart.NEVER
+    assert cost_chart.label_widths([(5, 0.1, "0")]) == [0]
 
 
 def test_labels_that_would_overlap_are_not_drawn() -> None:
@@ -269,10 +297,10 @@ def test_labels_that_would_overlap_are_not_drawn() -> None:
         line="a", prompt="a", prompt_version="1", technique="zero-shot", model="m", value=0, drawn=True, note="",
         cases=3, samples=1, score=0.5, score_low=0.4, score_high=0.6, distinct=None, entropy_bits=None,
         similarity=None, similarity_cases=0, scored_cases=0, varied_cases=0, characters=1.0, cost_usd=None,
-        tokens=100.0,
+        tokens=100.0, reasoning_tokens=None, calls=1.0, seconds=None,
     )  # fmt: skip
     close = [replace(point, value=t, tokens=tokens) for t, tokens in ((0, 100), (0.375, 101), (1.625, 200))]
-    chart = charts.cost_chart(Curve(close, (), "tokens"))
+    chart = cost_chart.cost_chart(Curve(close, (), "tokens"))
     assert isinstance(chart, alt.LayerChart)
     image = charts.svg(chart, width=400)
     assert ">0.375<" in image

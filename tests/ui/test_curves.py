@@ -127,6 +127,23 @@ def test_the_chosen_lines_are_in_the_address_and_come_back_from_there(database: 
     assert unknown.multiselect(key="curves_lines").value == ["openai/ok", "openai/long-text"]
 
 
+def test_the_reader_selects_what_the_score_stands_against(database: Database) -> None:
+    run_id = new_run(
+        database, techniques=["zero-shot", "self-refine:rounds=1"], efforts=("low", "high"), temperatures=(0,)
+    )
+    page = opened(run=run_id)
+    assert titles(page)[-1] == "Score against tokens"
+    assert "against" not in page.query_params
+    page.segmented_control(key="curves_against").set_value("calls")
+    ran(page)
+    assert titles(page)[-1] == "Score against calls"
+    assert "calls per answer" in json.dumps(specs(page)[-1])
+    assert address(page)["against"] == "calls"
+    legend = json.dumps(specs(page)[0]["layer"])
+    assert all(f'"{line}"' in legend for line in ("zero-shot", "self-refine:rounds=1"))
+    assert titles(opened(run=run_id, against="seconds"))[-1] == "Score against seconds"
+
+
 def test_a_run_that_was_deleted_meanwhile_is_said(database: Database) -> None:
     run_id = new_run(database)
     page = ran(opened(run="00000000"))

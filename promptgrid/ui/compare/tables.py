@@ -89,7 +89,9 @@ def _draw_worths(worths: Sequence[Worth]) -> None:
     import pandas as pd
 
     words = worth_words(worths)
-    st.dataframe(pd.DataFrame(words.rows, columns=pd.Index(words.columns)), hide_index=True)
+    figures = {name: st.column_config.Column(alignment="right") for name in words.columns[1:]}
+    frame = pd.DataFrame(words.rows, columns=pd.Index(words.columns))
+    st.dataframe(frame, hide_index=True, column_config=figures)
     votes = " ↳ is self-consistency with as many tokens as the technique above it."
     st.caption(
         "Per answer, over the scored cases; every call counts, lost ones too, and a call of several replies counts"
