@@ -98,7 +98,7 @@ class Batch:
             return None
         plan, point, positions = self.plan, self.point, self.positions
         return lambda: [
-            read_and_score(plan, point, position, reply.text, reply.reasoning, attempts)
+            read_and_score(plan, point, position, reply.text, reply.reasoning, attempts, tool_calls=reply.tool_calls)
             for position, reply in zip(positions, replies, strict=False)
         ]
 

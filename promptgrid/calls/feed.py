@@ -147,6 +147,7 @@ class Feed:
 
     def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
         reused = reply.shown or reply.run_id != self.run_id  # otherwise this run paid for the reply, and was killed
-        return CellOutcome(
-            read_and_score(self.plan, point, position, reply.text, reply.reasoning, reused=reused), reply_id=reply.id
+        result = read_and_score(
+            self.plan, point, position, reply.text, reply.reasoning, tool_calls=reply.tool_calls, reused=reused
         )
+        return CellOutcome(result, reply_id=reply.id)

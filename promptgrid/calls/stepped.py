@@ -23,6 +23,7 @@ from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.grid import Point
 from promptgrid.grid.points import step_point
+from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store import Database
 from promptgrid.store.commits import CellOutcome, CellResult
 from promptgrid.store.database import Row
@@ -87,21 +88,22 @@ class CellSteps:
         stored = await asyncio.to_thread(steps_of, self.database, self.context.run_id, self.cell.position)
         self._stored = {one.number: one for one in stored}
         try:
-            done = await self._done()
+            done, tool_calls = await self._done()
         except _StepFailed as failed:
             text, kind = error_text(failed.error), failed.error.kind
             self._end(self._failed(failed_status(failed.error), f"Step {failed.step}: {text}", kind))
         except PromptgridError as error:
             self._end(self._failed("failed", str(error), "technique"))
         else:
-            self._end(partial(self._result, done), done.reply.call.number)
+            self._end(partial(self._result, done, tool_calls), done.reply.call.number)
 
-    async def _done(self) -> Done:
+    async def _done(self) -> tuple[Done, Sequence[ToolCall]]:
+        """Returns the end of the technique, and the calls of tools in all its replies."""
         progress = started(self.cell.plan, self.cell.point)
         while progress.done is None:
             calls = [self._reply(call) for call in progress.calls]
             progress.answer([await calls[0]] if len(calls) == 1 else await self._side_by_side(calls))
-        return progress.done
+        return progress.done, progress.tool_calls
 
     async def _side_by_side(self, calls: Sequence[Coroutine[Any, Any, StepReply]]) -> list[StepReply]:
         """Returns the replies to these calls when all have ended: one that fails does not cancel the others, which may
@@ -124,7 +126,7 @@ class CellSteps:
         point = step_point(self.cell.point, call, self.endpoints)
         known = self._stored.get(call.number)
         if known is not None and known.key == point.key:
-            return StepReply(call, known.text, known.finish_reason, known.reasoning)
+            return StepReply(call, known.text, known.finish_reason, known.reasoning, calls_from(known.tool_calls))
         name = (point.key, self.cell.sample)
         if name in self.cell.names:  # the feed has claimed it
             return await self._looked_up_or_sent(call, point)
@@ -144,7 +146,7 @@ class CellSteps:
         reused = stored.shown or stored.run_id != self.context.run_id
         record = StepRecord(self.cell.position, call.number, call.round, call.ask.step, None, stored.id, reused)
         self.context.journal.write(JournalEntry(steps=[record]))
-        return StepReply(call, stored.text, reasoning=stored.reasoning)
+        return StepReply(call, stored.text, reasoning=stored.reasoning, tool_calls=stored.tool_calls)
 
     async def _sent(self, call: StepCall, point: Point) -> StepReply:
         batch = _StepBatch(point, (self.cell.sample,), (self.cell.position,), call=call)
@@ -155,12 +157,19 @@ class CellSteps:
             raise Halted
         self.paid += 1
         (reply,) = batch.received
-        return StepReply(call, reply.text, reply.finish_reason, reply.reasoning)
+        return StepReply(call, reply.text, reply.finish_reason, reply.reasoning, reply.tool_calls)
 
-    def _result(self, done: Done) -> CellResult:
+    def _result(self, done: Done, tool_calls: Sequence[ToolCall]) -> CellResult:
         cell, reply = self.cell, done.reply
         result = read_and_score(
-            cell.plan, cell.point, cell.position, reply.text, reply.reasoning, self.paid, reused=not self.paid
+            cell.plan,
+            cell.point,
+            cell.position,
+            reply.text,
+            reply.reasoning,
+            self.paid,
+            tool_calls=tool_calls,
+            reused=not self.paid,
         )
         if not done.note or result.answer is None:
             return result

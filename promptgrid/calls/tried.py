@@ -30,7 +30,11 @@ class TriedStep:
     def answered(self) -> StepReply | None:
         """The reply as the technique is given it; None until the reply is complete."""
         reply = self.reply
-        return None if reply is None else StepReply(self.call, reply.text, reply.finish_reason, reply.reasoning)
+        return (
+            None
+            if reply is None
+            else StepReply(self.call, reply.text, reply.finish_reason, reply.reasoning, reply.tool_calls)
+        )
 
 
 @dataclass

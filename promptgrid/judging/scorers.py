@@ -111,7 +111,8 @@ def _plain_score(spec: CheckSpec, prompts: Prompts, reply: Answered) -> CellScor
     prompt = prompts[reply.prompt, reply.prompt_version]
     rule = case_rule(prompt.answer, reply.inputs)
     score = grade(spec, output=reply.output, answer=reply.answer, expected=reply.expected, rule=rule,
-                  note=reply.answer_note, language=prompt.language)  # fmt: skip
+                  note=reply.answer_note, language=prompt.language, calls=reply.tool_calls, tools=prompt.tools,
+                  inputs=reply.inputs)  # fmt: skip
     return CellScore(reply.position, score)
 
 

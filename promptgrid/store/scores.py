@@ -13,17 +13,19 @@ import sqlalchemy as sa
 from promptgrid.cases.own_checks import own_checks
 from promptgrid.grading import CheckSpec, Score
 from promptgrid.grid import Plan
+from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store import runs as runs_store
 from promptgrid.store.database import Database, Row, storable, write_many
 from promptgrid.store.plans import plan_json
-from promptgrid.store.schema import cases, cells, replies, scores
+from promptgrid.store.schema import cases, cells, replies, scores, steps
 
 CHUNK = 200  # replies
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A cell that has a reply, with everything that a check may read. `request` is the request body as sent.
+    """A cell that has a reply, with everything that a check may read. `request` is the request body as sent,
+    `tool_calls` are the calls of tools in all replies of the cell.
 
     `own` has the checks that the table of cases sets for this case alone. `scored` has the names of the checks that
     have already given the cell a score; a check that failed with an error is not among them.
@@ -38,6 +40,7 @@ class Answered:
     expected: str | None
     inputs: Mapping[str, Any]
     request: Mapping[str, object]
+    tool_calls: Sequence[ToolCall]
     own: Sequence[CheckSpec]
     scored: frozenset[str]
 
@@ -57,7 +60,14 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
     of_cell = (cells.c.position, cells.c.prompt, cells.c.prompt_version, cells.c.answer, cells.c.answer_note)
     columns = (*of_cell, replies.c.text.label("output"))
     query = (
-        sa.select(*columns, replies.c.request, cases.c.inputs, cases.c.expected, cases.c.checks.label("own"))
+        sa.select(
+            *columns,
+            replies.c.request,
+            replies.c.tool_calls,
+            cases.c.inputs,
+            cases.c.expected,
+            cases.c.checks.label("own"),
+        )
         .join(replies, cells.c.reply_id == replies.c.id)
         .join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
         .where(cells.c.run_id == run_id, cells.c.status == "answered")
@@ -78,13 +88,15 @@ def answered(database: Database, run_id: str, positions: Collection[int] | None 
 def _read(database: Database, run_id: str, query: sa.Select[Any]) -> list[Answered]:
     with database.read() as connection:  # closed between chunks: a judge may take minutes per chunk
         rows = connection.execute(query).all()
-        scored = _scored(connection, run_id, [row.position for row in rows])
+        positions = [row.position for row in rows]
+        scored, of_steps = _scored(connection, run_id, positions), _calls_of_steps(connection, run_id, positions)
     return [
         Answered(
             **row._asdict()
             | {
                 "inputs": json.loads(row.inputs),
                 "request": json.loads(row.request),
+                "tool_calls": of_steps.get(row.position) or calls_from(row.tool_calls),
                 "own": own_checks(row.own, f"cell {row.position}"),
             },
             scored=scored.get(row.position, frozenset()),
@@ -99,6 +111,22 @@ def _scored(connection: sa.Connection, run_id: str, positions: Sequence[int]) ->
     for position, check in connection.execute(sa.select(scores.c.position, scores.c.check).where(mine)):
         checks[position].add(check)
     return {position: frozenset(names) for position, names in checks.items()}
+
+
+def _calls_of_steps(
+    connection: sa.Connection, run_id: str, positions: Sequence[int]
+) -> Mapping[int, Sequence[ToolCall]]:
+    """Returns by position the calls of tools in all replies of those cells that made several calls of a model."""
+    calls: dict[int, list[ToolCall]] = defaultdict(list)
+    query = (
+        sa.select(steps.c.position, replies.c.tool_calls)
+        .join(replies, steps.c.reply_id == replies.c.id)
+        .where(steps.c.run_id == run_id, steps.c.position.in_(positions), replies.c.tool_calls != "")
+        .order_by(steps.c.position, steps.c.number)
+    )
+    for position, text in connection.execute(query):
+        calls[position] += calls_from(text)
+    return calls
 
 
 def answered_count(database: Database, run_id: str) -> int:

@@ -51,6 +51,7 @@ class StoredStep:
     cached_tokens: int | None
     cost_usd: float | None
     latency_ms: float
+    tool_calls: str  # JSON, for prompt.tools.calls_from
 
 
 _STEP_COLUMNS = ("number", "round", "step", "reused", "reply_id")

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
+from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store.database import Database
 from promptgrid.store.schema import cells, replies
 from promptgrid.tokens import ReportedUsage
@@ -32,6 +33,7 @@ class StoredReply:
     run_id: str | None
     shown: bool
     created: float
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 def stored_replies(
@@ -40,14 +42,16 @@ def stored_replies(
     """Returns by (key, sample number) the newest stored reply to each sample of the requests with these keys. With
     `run_id`, only replies that this run paid for."""
     shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
-    columns = (replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created"))
+    columns = (
+        replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created", "tool_calls")
+    )
     query = sa.select(*columns, shown).order_by(replies.c.id)
     if run_id is not None:
         query = query.where(replies.c.run_id == run_id)
     with database.read() as connection:
         rows = [row for lot in lots(keys) for row in connection.execute(query.where(replies.c.key.in_(lot)))]
-    return {(row.key, row.sample): StoredReply(row.id, row.text, row.reasoning, row.run_id, row.shown, row.created)
-            for row in rows}  # fmt: skip
+    return {(row.key, row.sample): StoredReply(row.id, row.text, row.reasoning, row.run_id, row.shown, row.created,
+                                               calls_from(row.tool_calls)) for row in rows}  # fmt: skip
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from promptgrid.errors import PlanError
-from promptgrid.prompt import EMPTY, Example, Message, Prompt
+from promptgrid.prompt import EMPTY, Example, Message, Prompt, ToolCall
 from promptgrid.techniques.turns import ExamplesAs, Turn, as_written, asking
 
 LONGEST = 100_000
@@ -53,12 +53,14 @@ class StepCall:
 
 @dataclass(frozen=True, slots=True)
 class StepReply:
-    """The reply to a call. `reasoning` is what the endpoint returned in a field of its own."""
+    """The reply to a call. `reasoning` is what the endpoint returned in a field of its own, `tool_calls` are its calls
+    of tools."""
 
     call: StepCall
     text: str
     finish_reason: str = ""
     reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,11 @@ class Progress:
 
     def __post_init__(self) -> None:
         self._advance(lambda: next(self.steps))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """Returns the calls of tools in all replies so far, in order."""
+        return tuple(call for reply in self._replies for call in reply.tool_calls)
 
     def answer(self, replies: Sequence[StepReply]) -> None:
         """Gives the technique the replies to the current round, in the order of `calls`, and moves to the next one."""
