@@ -75,6 +75,21 @@ def test_checks_that_cases_bring_are_listed_and_score_again(database: Database) 
     assert said(database, run_id) == {"number": 1.0, "two": 1.0}
 
 
+def test_a_check_of_calls_is_added_with_its_options_and_warned_of_without_tools(
+    database: Database, run_id: str
+) -> None:
+    page = opened(run_id)
+    page.selectbox(key=f"check_{run_id}_kind").set_value("tool-sequence").run()
+    assert "The check tool-sequence scores nothing: the prompt has no tools." in shown(page)
+    page.selectbox(key=f"check_{run_id}_tool-sequence_order").set_value("any").run()
+    page.toggle(key=f"check_{run_id}_tool-sequence_loose").set_value(True).run()
+    page.button(key="checks_add").click().run()
+    finished(page, run_id)
+    (_, added) = runs.plan_of(database, run_id).all_checks
+    assert str(added) == "tool-sequence:order=any,loose=true"
+    assert said(database, run_id)["tool-sequence"] is None
+
+
 def test_checks_are_added_changed_and_removed(database: Database, run_id: str) -> None:
     page = opened(run_id)
     assert "mean 1.00 over 1 score, 1 not scored" in shown(page)

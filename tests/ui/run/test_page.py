@@ -72,6 +72,15 @@ def test_a_draft_with_a_check_in_python_does_not_start_until_it_is_switched_on(
     assert [check.kind for check in plan.all_checks] == ["python"]
 
 
+def test_a_prompt_with_tools_offers_the_checks_of_calls_and_is_checked_by_them(run_page: AppTest) -> None:
+    page = run_page.run()
+    assert "tool-args" not in page.multiselect(key="checks_shown").options
+    page.multiselect(key="run_prompts").set_value(["weather-zh"]).run()
+    checks = page.multiselect(key="checks_shown")
+    assert checks.value == ["tool-sequence:order=any", "tool-schema"]
+    assert {"tool-called", "tool-not-called", "tool-args", "tool-sequence"} <= set(checks.options)
+
+
 def test_a_run_that_ended_shows_its_summary_and_a_repeat_sends_nothing(run_page: AppTest) -> None:
     page = run_page
     page.run()
