@@ -6,7 +6,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.grid.plan import MAX_SAMPLES, columns_hint
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui import server
-from promptgrid.ui.run import form
+from promptgrid.ui.run import form, more
 from promptgrid.ui.run.axes import CHIP_SPECS, axis_field
 from promptgrid.ui.run.cases import cases_input, missing_columns
 from promptgrid.ui.run.checks import checks_field
@@ -48,8 +48,8 @@ def set_up() -> None:
             table = parts_field(table, prompts)
     with right:
         checks_field(values, prompts, table.cases if table else ())
-        with st.expander(form.more_heading(values), key="run_more"):
-            form.more_fields(values)
+        with st.expander(more.more_heading(values), key="run_more"):
+            more.more_fields(values)
     form.save_form(values)
     if table is None or not prompts:
         st.caption("Choose a prompt and its cases to see the preflight.")

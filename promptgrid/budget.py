@@ -1,4 +1,5 @@
-"""The budget of a run. The worst case of a call is reserved before the call is sent, so spending never exceeds it."""
+"""The budget of a run, and its limit of calls. The worst case of a call is reserved before the call is sent, so that
+spending never exceeds them."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from promptgrid.errors import PlanError
+from promptgrid.humanize import many
 
 BudgetUnit = Literal["usd", "tok", "calls", "min"]
 
@@ -45,8 +47,8 @@ def parse_budget(text: str) -> Budget | None:
 
 
 class BudgetReached(Exception):
-    """Raised instead of sending a call: the budget is used up, the call may exceed it, or the call's cost is unknown.
-    The message says which."""
+    """Raised instead of sending a call: the budget or the limit of calls is used up, the call may exceed it, or the
+    call's cost is unknown. The message says which."""
 
 
 _REMEDIES = {
@@ -57,23 +59,42 @@ _REMEDIES = {
 
 @dataclass
 class Wall:
-    """Enforces the `budget` of a run: adds up what its calls have spent and what those in flight may cost at most. With
-    `budget` None, any cost is allowed. `started` is the time from which a budget in minutes counts, by
-    time.monotonic()."""
+    """Enforces the `budget` of a run and its limit of calls, `max_calls`: adds up what its calls have spent and what
+    those in flight may cost at most. With `budget` None, any cost is allowed, with `max_calls` None any number of
+    calls. `started` is the time from which a budget in minutes counts, by time.monotonic()."""
 
     budget: Budget | None
+    max_calls: int | None = None
     spent: float = 0.0
+    calls: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, cost: Cost) -> None:
         """Adds a cost that the run has spent before this wall was made, such as before a resume."""
         self.spent += self._amount(cost) or 0.0
+        self.calls += cost.calls
+
+    @property
+    def limits(self) -> bool:
+        """Whether anything is limited, so that calls have to be reserved."""
+        return self.budget is not None or self.max_calls is not None
 
     def reserve(self, worst: Cost) -> None:
         """Adds the cost `worst`, the most that a call may cost, before the call is sent. Raises BudgetReached if that
-        would exceed the budget, if the most is unknown, or if the minutes of the budget are over."""
+        would exceed the budget or the limit of calls, if the most is unknown, or if the minutes of the budget are
+        over."""
+        if self.max_calls is not None and self.calls + worst.calls > self.max_calls:
+            raise BudgetReached(
+                f"The limit of {many(self.max_calls, 'call')} is reached; what is left was not sent. Go on with a"
+                " higher one."
+            )
+        self.spent += self._within_budget(worst)
+        self.calls += worst.calls
+
+    def _within_budget(self, worst: Cost) -> float:
+        """Returns the amount of the cost in the budget's unit; raises as `reserve` does."""
         if self.budget is None:
-            return
+            return 0.0
         if self.budget.unit == "min" and time.monotonic() - self.started >= self.budget.amount * 60:
             raise BudgetReached(f"The budget of {self.budget} is reached; what is left was not sent.")
         amount = self._amount(worst)
@@ -84,11 +105,12 @@ class Wall:
                 f"The next call may cross the budget of {self.budget}; what is left was not sent."
                 " Go on with a larger one."
             )
-        self.spent += amount
+        return amount
 
     def settle(self, worst: Cost, real: Cost) -> None:
         """Replaces the reserved cost of a call, `worst`, by its real cost. Where the real cost is unknown, the reserved
         cost stays."""
+        self.calls += real.calls - worst.calls
         reserved, paid = self._amount(worst), self._amount(real)
         if reserved is not None and paid is not None:
             self.spent += paid - reserved

@@ -44,6 +44,23 @@ def test_a_lost_attempt_keeps_its_reservation() -> None:
         wall.reserve(Cost(None, None))
 
 
+def test_a_limit_of_calls_holds_beside_a_budget() -> None:
+    wall = Wall(Budget(1.0, "usd"), max_calls=2)
+    wall.reserve(Cost(0.1, None))
+    wall.reserve(Cost(0.1, None))
+    with pytest.raises(BudgetReached, match="limit of 2 calls is reached"):
+        wall.reserve(Cost(0.1, None))
+    assert wall.spent == pytest.approx(0.2)
+    wall.settle(Cost(0.1, None), Cost(0.0, 0, 0))  # refused before it was paid
+    wall.reserve(Cost(0.1, None))
+    with pytest.raises(BudgetReached, match="1 usd"):
+        Wall(Budget(1.0, "usd"), max_calls=2).reserve(Cost(2.0, None))
+    kept = Wall(None, max_calls=3)
+    kept.add(Cost(None, None, 3))
+    with pytest.raises(BudgetReached, match="limit of 3 calls"):
+        kept.reserve(Cost(None, None))
+
+
 def test_an_unknown_cost_is_not_zero() -> None:
     with pytest.raises(BudgetReached, match="price is not known"):
         Wall(Budget(100, "usd")).reserve(Cost(None, 10))

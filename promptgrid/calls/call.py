@@ -105,8 +105,9 @@ class Call(Generic[P]):
 
     async def _reserve(self) -> None:
         """Reserves the most that the call can cost in the budget and on disk, since a call that is lost with its
-        process may have been paid for. Does nothing without a budget. Raises BudgetReached."""
-        if self.context.wall.budget is None:
+        process may have been paid for. Does nothing where neither a budget nor a number of calls limits the
+        run. Raises BudgetReached."""
+        if not self.context.wall.limits:
             return
         self.worst = self.payload.worst(self.facts)
         await self.context.reserve(self.worst)

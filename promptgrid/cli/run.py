@@ -84,6 +84,7 @@ _OPTIONS: tuple[Option, ...] = (
     click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
     click.option("--check", "checks", multiple=True, help="Such as label, or number:tolerance=0.1."),
     click.option("--budget", default="", help="The most to spend: 2.50usd, 100000tok, 500calls or 30min."),
+    click.option("--max-calls", type=int, help="The most calls to make, judges and lost calls included."),
     click.option("--concurrency", type=int, help="Requests in flight at one endpoint."),
     click.option("--retries", type=int, default=5, show_default=True, help="How often a failed call is sent again."),
     click.option("--fresh", is_flag=True, help="Send again what is already answered."),

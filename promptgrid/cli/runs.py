@@ -77,8 +77,9 @@ def runs(deleted: bool, favourites: bool, tag: str, as_json: bool) -> None:
 @click.command()
 @_RUN
 @click.option("--budget", default="", help="A new budget for the whole run, what it has spent included.")
+@click.option("--max-calls", type=click.IntRange(1), help="A new limit of calls, those made included.")
 @output_options
-def resume(run: str, budget: str, **outputs: Any) -> None:
+def resume(run: str, budget: str, max_calls: int | None, **outputs: Any) -> None:
     """Resume a paused, stopped or cancelled run, or retry the failed cells of a finished one."""
     from promptgrid.budget import parse_budget
     from promptgrid.store import Database
@@ -86,8 +87,8 @@ def resume(run: str, budget: str, **outputs: Any) -> None:
 
     database = Database()
     run_id = store.find_run(database, run).id
-    if parse_budget(budget):
-        store.set_budget(database, run_id, budget)
+    parse_budget(budget)
+    store.set_limits(database, run_id, budget=budget, max_calls=max_calls)
     store.ask(database, run_id, "resume")
     raise SystemExit(_carry_out(database, run_id, **outputs))
 

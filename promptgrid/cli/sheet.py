@@ -66,7 +66,7 @@ def as_json(sheet: Preflight) -> str:
     replies = {name: getattr(sheet.replies, name) for name in names}
     words = phrases.dated_cost(sheet.total, [*sheet.models, *sheet.judges])
     cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling, "cost": words}
-    rest = {"seconds": sheet.seconds, "within_budget": sheet.within_budget}
+    rest = {"seconds": sheet.seconds, "within_budget": sheet.within_budget, "within_max_calls": sheet.within_max_calls}
     return json.dumps(asdict(sheet) | replies | cost | rest, ensure_ascii=False, indent=2, default=_jsonable)
 
 

@@ -169,6 +169,7 @@ def origin(info: RunInfo, plan: Plan, state: RunProgress) -> Iterator[tuple[str,
         "examples": plan.examples_k,
         "checks": "each prompt's usual ones" if plan.checks is None else ", ".join(map(str, plan.checks)),
         "budget": plan.budget,
+        "max calls": plan.max_calls,
         "spent": "not known" if state.spent_usd is None else f"${state.spent_usd:,.4f}" if state.spent_usd else "",
         "promptgrid": version("promptgrid"),
     }

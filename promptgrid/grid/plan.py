@@ -25,6 +25,7 @@ from promptgrid.techniques import ExamplesAs
 
 MAX_SAMPLES = 1000
 MAX_EXAMPLES = 10_000_000
+MAX_CALLS = 1_000_000_000
 MAX_CONCURRENCY = 1024
 MAX_RETRIES = 100
 
@@ -36,8 +37,9 @@ class Plan:
     `axes` holds the values of the varied parameters, by column (AXIS_SPECS), such as `temperature`; `parameters` holds
     the parameters with one value. A parameter that is in neither has each prompt's own value. `checks` None means the
     default checks of each prompt's answer rule; a check `usual` in `checks` stands for them. `examples_k`
-    None means all examples. `budget` is such as `2.50usd`; empty means none. `concurrency` None means the endpoint's
-    own. `retries` is how often a failed call is sent again. `fresh` sends calls even if their replies are stored.
+    None means all examples. `budget` is such as `2.50usd`; empty means none. `max_calls` is the most calls that the run
+    may make, judges and lost calls included (None: any number). `concurrency` None means the endpoint's own. `retries`
+    is how often a failed call is sent again. `fresh` sends calls even if their replies are stored.
     """
 
     prompts: tuple[Prompt, ...]
@@ -51,6 +53,7 @@ class Plan:
     examples_as: ExamplesAs = "turns"
     checks: tuple[CheckSpec, ...] | None = None
     budget: str = ""
+    max_calls: int | None = None
     concurrency: int | None = None
     retries: int = 5
     fresh: bool = False
@@ -88,6 +91,7 @@ class Plan:
         ranges: tuple[tuple[str, str, float, float], ...] = (
             ("Samples", "samples", 1, MAX_SAMPLES),
             ("Examples shown", "examples_k", 0, MAX_EXAMPLES),
+            ("Max calls", "max_calls", 1, MAX_CALLS),
             ("Concurrency", "concurrency", 1, MAX_CONCURRENCY),
             ("Retries", "retries", 0, MAX_RETRIES),
         )

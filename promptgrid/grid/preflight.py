@@ -68,6 +68,7 @@ class Preflight:
     skipped: Sequence[Skipped]
     cells: int
     budget: Budget | None = None
+    max_calls: int | None = None
     judges: Sequence[ModelPreflight] = ()
     reach: Reach | None = None
     doubts: Sequence[str] = ()
@@ -83,6 +84,11 @@ class Preflight:
     def total(self) -> Estimate:
         """The estimate of the calls of the plan and of its judges."""
         return total((*self.models, *self.judges))
+
+    @property
+    def within_max_calls(self) -> bool:
+        """Whether the most calls that this plan takes, those of judges included, are within its limit of calls."""
+        return self.max_calls is None or self.total.calls <= self.max_calls
 
     @property
     def within_budget(self) -> bool | None:
@@ -172,6 +178,7 @@ class EstimateTally:
             skipped=grid.skipped(self.plan),
             cells=cells,
             budget=budget,
+            max_calls=self.plan.max_calls,
             judges=judges,
             reach=plan_reach(self.plan),
             doubts=doubts(self.plan),

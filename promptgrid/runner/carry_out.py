@@ -102,7 +102,7 @@ class _Run:
         self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
         self.endpoints = {name: connect(name) for name in self.plan.endpoint_names}
-        wall = Wall(parse_budget(self.plan.budget))
+        wall = Wall(parse_budget(self.plan.budget), self.plan.max_calls)
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
         self.context = RunContext(self.id, wall, self.journal, self._still_ours, retries=self.plan.retries)
         self.sender = Sender(self.context)

@@ -183,8 +183,16 @@ def for_replies(estimate: Estimate) -> str:
 
 
 def budget_words(preflight: Preflight) -> str:
-    """Returns a warning if the plan may exceed its budget, or if that is unknown; "" without a budget, or if the
-    highest possible cost is within it."""
+    """Returns a warning if the plan may exceed its budget or its limit of calls, or if that is unknown; "" without
+    them, or if the most that it can take is within them."""
+    calls = ""
+    if not preflight.within_max_calls:
+        over = f"over the limit of {preflight.max_calls:,}: the run stops before it crosses it."
+        calls = f"The {calls_words(preflight.total)} of this plan are {over}"
+    return " ".join(filter(None, [_budget_words(preflight), calls]))
+
+
+def _budget_words(preflight: Preflight) -> str:
     budget = preflight.budget
     if budget is None or preflight.within_budget:
         return ""

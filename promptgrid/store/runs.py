@@ -243,12 +243,13 @@ def replace_plan(connection: sa.Connection, run_id: str, before: str, **values: 
         raise PlanError(f"Run {run_id} is active, or was changed in the meantime.", hint="Look at it, and try again.")
 
 
-def set_budget(database: Database, run_id: str, budget: str) -> None:
-    """Replaces the budget of the run by the text `budget`, such as `2.50usd` ("": none). What the run has spent so far
-    counts towards it."""
+def set_limits(database: Database, run_id: str, *, budget: str = "", max_calls: int | None = None) -> None:
+    """Replaces the budget of the run (a text such as `2.50usd`; "": unchanged) and its limit of calls (None:
+    unchanged). What the run has spent so far counts towards them."""
+    limits = {name: value for name, value in {"budget": budget, "max_calls": max_calls}.items() if value}
     with database.write() as connection:
         plan = json.loads(connection.scalars(sa.select(runs.c.plan).where(runs.c.id == run_id)).one())
-        changed = json.dumps({**plan, "budget": budget})
+        changed = json.dumps(plan | limits)
         connection.execute(runs.update().where(runs.c.id == run_id).values(plan=changed))
 
 

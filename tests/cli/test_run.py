@@ -164,6 +164,20 @@ def test_plan_says_what_a_budget_will_do_and_which_cells_are_one_call() -> None:
     sheet = json.loads(promptgrid("plan", *RUN[1:], "--budget", "2calls", "--json").stdout)
     assert (sheet["shared"], sheet["calls"], sheet["within_budget"]) == (1, 1, True)
     assert sheet["budget"] == {"amount": 2.0, "unit": "calls"}
+    both = promptgrid("plan", *RUN[1:], "--samples", "3", "--budget", "9usd", "--max-calls", "2")
+    assert "The 3 calls of this plan are over the limit of 2" in both.stdout
+    assert "over the limit" not in promptgrid("plan", *RUN[1:], "--samples", "3", "--max-calls", "3").stdout
+
+
+@pytest.mark.usefixtures("work")
+def test_a_limit_of_calls_stops_the_run_and_a_higher_one_goes_on(hostile: HostileServer) -> None:
+    stopped = promptgrid(*RUN[:4], "--model", "openai/ok", "--max-calls", "1")
+    assert stopped.exit_code == 1
+    assert "The limit of 1 call is reached" in stopped.stderr
+    assert hostile.calls("ok") == 1
+    resumed = promptgrid("resume", "last", "--max-calls", "5")
+    assert resumed.exit_code == 0, resumed.stderr
+    assert hostile.calls("ok") == 2
 
 
 @pytest.mark.usefixtures("work")

@@ -207,7 +207,7 @@ def test_a_budget_holds_for_judges_too(database: Database, hostile: HostileServe
     assert carried_out(database, run_id) == "stopped"
     assert (sent(hostile, "m"), sent(hostile, "wise")) == (3, 1)
     assert "budget" in runs.find_run(database, run_id).message
-    runs.set_budget(database, run_id, "6calls")
+    runs.set_limits(database, run_id, budget="6calls")
     assert resumed(database, run_id) == "finished"
     assert sent(hostile, "wise") == 3
 

@@ -99,6 +99,22 @@ def test_no_fault_makes_a_run_cross_its_budget(
     assert 0.2 * amount < theirs <= ours <= amount
 
 
+@pytest.mark.parametrize("technique", ["zero-shot", "self-refine:rounds=1"])
+def test_no_fault_makes_a_run_cross_its_limit_of_calls(
+    database: Database, hostile: HostileServer, technique: str
+) -> None:
+    hostile.mix(FAULTS, 3)
+    plan = a_plan("m", words=60, concurrency=8, max_tokens=ROOM, techniques=[technique], max_calls=25)
+    run_id = client.submit(database, plan)
+    to_the_last(database, run_id)
+    info = runs.find_run(database, run_id)
+    assert (info.status, info.message[:28]) == ("stopped", "The limit of 25 calls is rea")
+    assert 5 < paid(hostile.books).calls <= spent(database, run_id).calls <= 25
+    runs.set_limits(database, run_id, max_calls=30)
+    to_the_last(database, run_id)
+    assert 25 < spent(database, run_id).calls <= 30
+
+
 def test_calls_that_time_out_stay_reserved(database: Database, hostile: HostileServer, home: Path) -> None:
     settings(home, f'[slow]\nbase_url = "{hostile.url}"\ntimeout_s = 0.2\n')
     hostile.script("m", "slow-body")

@@ -16,19 +16,15 @@ import streamlit as st
 from promptgrid import builtin, connections
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
-from promptgrid.grid.plan import MAX_CONCURRENCY, MAX_RETRIES
 from promptgrid.prompt import Prompt
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import unavailable
-from promptgrid.text import one_line
 from promptgrid.ui import server
-from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES, search_fields
+from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.fields import (
-    number_field,
     options_popover,
-    parameter_field,
     technique_choices,
     technique_label,
 )
@@ -52,6 +48,7 @@ DEFAULTS: Mapping[str, Any] = {
     "run_examples_k": None,
     "run_examples_as": "turns",
     "run_budget": "",
+    "run_max_calls": None,
     "run_concurrency": None,
     "run_retries": 5,
     "run_fresh": False,
@@ -72,20 +69,6 @@ _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 # Fields passed as the default of their widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)
 
-# The fields of "More", and the word before each value in its heading.
-_MORE: Mapping[str, str] = {
-    "run_name": "name",
-    "run_seed": "seed",
-    "run_top_p": "top_p",
-    "run_beams": "beams",
-    "run_length_penalty": "length penalty",
-    "run_early_stop": "early stop",
-    "run_budget": "budget",
-    "run_concurrency": "concurrency",
-    "run_retries": "retries",
-    "run_examples_k": "examples shown",
-    "run_examples_as": "examples as",
-}
 _NAME_USED = "run_name_used"
 # The lists of actions that can be undone, each drawn where the actions are.
 UNDO, UNDO_CASES, UNDO_CHECKS = "run_form", "run_cases", "run_checks"
@@ -261,36 +244,3 @@ def own_value(prompts: Sequence[Prompt], parameter: str) -> str:
 def name_used() -> None:
     """Empties the field of the name before it is drawn again: a run's name is not that of the next one."""
     st.session_state[_NAME_USED] = True
-
-
-def more_heading(form: FormValues) -> str:
-    """Returns the heading of the expander with `more_fields`: with each value that is not the default, since a closed
-    expander hides it and the draft keeps it for the next run."""
-    words = [
-        f"{word} {plain(one_line(', '.join(value) if isinstance(value, list) else str(value), 40))}"
-        for name, word in _MORE.items()
-        if (value := form[name]) not in (DEFAULTS[name], None, "")
-    ]
-    return " · ".join(["More", *words])
-
-
-def more_fields(form: FormValues) -> None:
-    """Draws the fields that few runs need; `save_form` reads them. "Examples as" begins with its value in `form`, the
-    other fields with theirs in the session state."""
-    first, second = st.columns(2)
-    with first:
-        st.text_input("Name of the run", key="run_name", placeholder="the prompts and axes")
-        repeatable = "Makes a run repeatable: sample i is sent with seed + i."
-        parameter_field("seed", key="run_seed", value=None, placeholder="none", step=1, help=repeatable)
-        parameter_field("top_p", key="run_top_p", value=None, placeholder="the prompt's own", step=0.05)
-        search_fields(form)
-    with second:
-        st.text_input("Budget", key="run_budget", placeholder="none", help="2.50usd, 100000tok, 500calls or 30min.")
-        own = {"value": None, "step": 1, "placeholder": "the endpoint's own"}
-        number_field("Concurrency", 1, MAX_CONCURRENCY, key="run_concurrency", **own)
-        retries = "How often a failed call is sent again. Waiting for a rate limit does not count."
-        number_field("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
-        number_field("Examples shown", 0, key="run_examples_k", value=None, placeholder="all", step=1)
-        st.segmented_control(
-            "Examples as", ["turns", "text"], default=form["run_examples_as"], key="run_examples_as", required=True
-        )

@@ -40,6 +40,7 @@ _SAME = (
     "examples_k",
     "examples_as",
     "budget",
+    "max_calls",
     "concurrency",
     "retries",
 )

@@ -621,17 +621,19 @@ def test_what_is_not_the_default_stands_beside_the_closed_heading_and_a_name_is_
     page.text_input(key="run_name").set_value("first *try*")
     page.number_input(key="run_seed").set_value(0)
     page.number_input(key="run_retries").set_value(0)
+    page.number_input(key="run_max_calls").set_value(600)
     page.text_input(key="run_budget").set_value("50calls").run()
     page.text_input(key="run_budget").set_value("500calls").run()
-    assert "More · name first *try* · seed 0 · budget 500calls · retries 0" in headings(page)
+    assert "More · name first *try* · seed 0 · budget 500calls · max calls 600 · retries 0" in headings(page)
     run_id = start(page)
     assert runs.find_run(Database(), run_id).name == "first *try*"
-    assert "More · seed 0 · budget 500calls · retries 0" in headings(page.run())
+    assert runs.plan_of(Database(), run_id).max_calls == 600
+    assert "More · seed 0 · budget 500calls · max calls 600 · retries 0" in headings(page.run())
     again = pages.page("2_Run.py")
     again.query_params["run"] = run_id
     again.run().button(key="run_again").click().run()
     assert again.text_input(key="run_name").value == ""
-    assert "More · seed 0 · budget 500calls · retries 0" in headings(again)
+    assert "More · seed 0 · budget 500calls · max calls 600 · retries 0" in headings(again)
 
 
 def test_a_labelled_version_is_offered_beside_its_prompt_and_an_unknown_label_is_an_error(
