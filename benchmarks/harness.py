@@ -112,11 +112,13 @@ class Started:
 
 @dataclass(frozen=True)
 class Home:
-    """A folder with a prompt, `calls` cases and Promptgrid's data, whose endpoint `openai` is the given one."""
+    """A folder with a prompt, `calls` cases and Promptgrid's data, whose endpoint `openai` is the given one. The code is
+    that of the folder `checkout` (None: the one that python finds)."""
 
     folder: Path
     url: str
     calls: int
+    checkout: Path | None = None
 
     @property
     def cases(self) -> Path:
@@ -130,6 +132,7 @@ class Home:
         """`promptgrid ARGUMENTS…` in this home."""
         variables = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "PROMPTGRID_"))}
         ours = {"PROMPTGRID_HOME": str(self.folder / "home"), "OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": "none"}
+        ours |= {"PYTHONPATH": str(self.checkout)} if self.checkout else {}
         return Started([sys.executable, "-m", "promptgrid", *arguments], variables | ours, self.folder)
 
     def start_run(self, concurrency: int, *more: str) -> Started:
@@ -170,11 +173,11 @@ class Home:
 
 
 @contextmanager
-def new_home(url: str, calls: int) -> Iterator[Home]:
+def new_home(url: str, calls: int, *, prompt: str = PROMPT, checkout: Path | None = None) -> Iterator[Home]:
     """A fresh one, so that nothing is reused."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        home = Home(Path(folder), url, calls)
-        (home.folder / "repeat.prompty").write_text(PROMPT)
+        home = Home(Path(folder), url, calls, checkout)
+        (home.folder / "repeat.prompty").write_text(prompt)
         home.cases.write_text("number\n" + "".join(f"{number}\n" for number in range(calls)))
         yield home
 
