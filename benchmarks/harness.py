@@ -112,8 +112,10 @@ class Started:
 
 @dataclass(frozen=True)
 class Home:
-    """A folder with a prompt, `calls` cases and Promptgrid's data, whose endpoint `openai` is the given one. The code is
-    that of the folder `checkout` (None: the one that python finds)."""
+    """A folder with a prompt, `calls` cases and Promptgrid's data, whose endpoint `openai` is the given one.
+
+    The code is that of the folder `checkout` (None: the one that python finds).
+    """
 
     folder: Path
     url: str

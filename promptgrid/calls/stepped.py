@@ -79,7 +79,7 @@ class CellSteps:
     working: set[asyncio.Task[Any]]
     endpoints: Mapping[str, Endpoint]
     send: Callable[[Batch], Awaitable[Sequence[tuple[Batch, EndpointError]]]]
-    paid: int = 0  # calls that were sent for this cell
+    paid: bool = False  # whether the run has paid for a call of this cell, now or before it was resumed
     _stored: Mapping[int, StoredStep] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -126,6 +126,7 @@ class CellSteps:
         point = step_point(self.cell.point, call, self.endpoints)
         known = self._stored.get(call.number)
         if known is not None and known.key == point.key:
+            self.paid |= not known.reused
             return StepReply(call, known.text, known.finish_reason, known.reasoning, calls_from(known.tool_calls))
         name = (point.key, self.cell.sample)
         if name in self.cell.names:  # the feed has claimed it
@@ -144,6 +145,7 @@ class CellSteps:
         if stored is None:
             return await self._sent(call, point)
         reused = stored.shown or stored.run_id != self.context.run_id
+        self.paid |= not reused
         record = StepRecord(self.cell.position, call.number, call.round, call.ask.step, None, stored.id, reused)
         self.context.journal.write(JournalEntry(steps=[record]))
         return StepReply(call, stored.text, reasoning=stored.reasoning, tool_calls=stored.tool_calls)
@@ -155,7 +157,7 @@ class CellSteps:
             raise _StepFailed(call.ask.step, failed[0][1])
         if not batch.received:  # the run was halted before the call was sent
             raise Halted
-        self.paid += 1
+        self.paid = True
         (reply,) = batch.received
         return StepReply(call, reply.text, reply.finish_reason, reply.reasoning, reply.tool_calls)
 
@@ -167,7 +169,6 @@ class CellSteps:
             cell.position,
             reply.text,
             reply.reasoning,
-            self.paid,
             tool_calls=tool_calls,
             reused=not self.paid,
         )
@@ -177,7 +178,7 @@ class CellSteps:
         return replace(result, answer=replace(result.answer, note=note))
 
     def _failed(self, status: str, error: str, kind: str) -> Callable[[], CellResult]:
-        result = CellResult(self.cell.position, status, error=error, error_kind=kind, attempts=self.paid)
+        result = CellResult(self.cell.position, status, error=error, error_kind=kind)
         return lambda: result
 
     def _end(self, result: Callable[[], CellResult], output: int | None = None) -> None:

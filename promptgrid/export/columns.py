@@ -19,16 +19,18 @@ _ASKED = [
     "run_id", "cell_id", "case_id", "part", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
     "model_returned", *PARAMETER_COLUMNS, "sample",
     "prompt_tokens_counted", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens",
-    "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "calls", "reused", "finish_reason",
+    "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "calls", "lost_tokens",
+    "lost_cost_usd", "reused", "finish_reason",
     "status", "error",
 ]
 _ANSWERED = ["expected", "checks", "reasoning", "answer", "output"]
 _JUDGED = ["human_score", "human_note", "created_utc", "request_json", "steps_json", "beams_json"]
 _WHOLE = frozenset({
     "examples_k", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",
-    "reasoning_tokens", "cached_tokens", "context_limit", "attempts", "calls", *_parameters(int),
+    "reasoning_tokens", "cached_tokens", "context_limit", "attempts", "calls", "lost_tokens",
+    *_parameters(int),
 })
-_REAL = frozenset({"cost_usd", "latency_ms", "first_token_ms", "human_score", *_parameters(float)})
+_REAL = frozenset({"cost_usd", "lost_cost_usd", "latency_ms", "first_token_ms", "human_score", *_parameters(float)})
 # fmt: on
 
 Record = Mapping[str, Any]

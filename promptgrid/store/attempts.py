@@ -40,6 +40,7 @@ NO_CELL = -1
 """The position of attempts at calls to a judge or for embeddings, which belong to no single cell."""
 UNREPORTED = "unreported"
 """The kind of an attempt whose reply reported no token counts; the attempt counts at its worst-case cost."""
+_LAST = 2**31 - 1  # no position is greater
 _INSERT = attempts.insert()
 _COUNT = (
     cells.update()
@@ -54,9 +55,13 @@ def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> 
     first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
     ids = list(range(first, first + len(calls)))
     write_many(connection, _INSERT, [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
-    failed = [call for call in calls if call.ms is not None and call.kind != UNREPORTED]
-    write_many(connection, _COUNT, [{"of_run": run_id, "at": call.position} for call in failed])
+    count(connection, run_id, [call.position for call in calls if call.ms is not None and call.kind != UNREPORTED])
     return ids
+
+
+def count(connection: sa.Connection, run_id: str, positions: Sequence[int]) -> None:
+    """Adds one to the number of attempts of the cell at each of these positions, which may repeat."""
+    write_many(connection, _COUNT, [{"of_run": run_id, "at": position} for position in positions])
 
 
 def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
@@ -93,12 +98,20 @@ def _attempt(row: sa.Row[Any]) -> Attempt:
 
 
 def lost_by_cell(database: Database, run_id: str) -> dict[int, tuple[float, int]]:
-    """Returns what the lost and discarded calls of each cell may have cost, by its position: (US dollars, tokens). A
-    cost that is not known counts as 0; cells without such a call are left out."""
-    worst = (sa.func.sum(attempts.c.worst_usd), sa.func.sum(attempts.c.worst_tokens))
-    query = sa.select(attempts.c.position, *worst).where(attempts.c.run_id == run_id, attempts.c.worst_calls > 0)
+    """Returns the most that the lost and discarded calls of each cell may have cost, and its replies without token
+    counts, by its position: (US dollars, tokens). A cost that is not known counts as 0; cells without such a call are
+    left out."""
     with database.read() as connection:
-        rows = connection.execute(query.group_by(attempts.c.position)).all()
+        return lost_between(connection, run_id, 0, _LAST)
+
+
+def lost_between(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, tuple[float, int]]:
+    """Returns the same as `lost_by_cell` for the cells from position `first` to `last`."""
+    worst = (sa.func.sum(attempts.c.worst_usd), sa.func.sum(attempts.c.worst_tokens))
+    cost = (attempts.c.worst_tokens > 0) | (attempts.c.worst_usd > 0)
+    mine = (attempts.c.run_id == run_id) & attempts.c.position.between(first, last)
+    query = sa.select(attempts.c.position, *worst).where(mine, cost)
+    rows = connection.execute(query.group_by(attempts.c.position)).all()
     return {row[0]: (float(row[1] or 0.0), int(row[2] or 0)) for row in rows}
 
 

@@ -168,6 +168,7 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "ALTER TABLE cells ADD COLUMN length_penalty FLOAT",
         "ALTER TABLE replies ADD COLUMN beams_json TEXT",
     ),
+    17: ("CREATE INDEX steps_by_reply ON steps (reply_id)",),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

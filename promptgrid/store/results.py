@@ -17,6 +17,7 @@ from promptgrid.errors import StoreError
 from promptgrid.grading import Score
 from promptgrid.prompt.parameters import SPECS, Value
 from promptgrid.store import ratings
+from promptgrid.store.attempts import lost_between
 from promptgrid.store.database import Database, raw_cursor
 from promptgrid.store.schema import (
     attempts,
@@ -70,6 +71,8 @@ class ResultRow(NamedTuple):
     first_token_ms: float | None
     attempts: int
     calls: int | None
+    lost_tokens: int | None
+    lost_cost_usd: float | None
     reused: bool
     finish_reason: str | None
     status: str
@@ -161,7 +164,9 @@ _Cases = dict[int, tuple[str, str | None, str | None, list[str] | None, Mapping[
 
 
 def _chunks(database: Database, run_id: str, positions: Sequence[int] | None, *, explained: bool) -> Iterator[_Chunk]:
-    query, wanted = _query(run_id), None if positions is None else sorted(positions)
+    joined = sa.select(*_COLUMNS.values()).select_from(cells_with_replies)
+    query = joined.where(cells.c.run_id == run_id).order_by(cells.c.position)
+    wanted = None if positions is None else sorted(positions)
     known: _Cases = {}
     after, limit = -1, _FIRST_CHUNK
     with database.read() as connection:
@@ -180,15 +185,6 @@ def require_run(connection: sa.Connection, run_id: str) -> None:
         raise StoreError(f"The run {run_id} no longer exists.", hint="`promptgrid runs` lists the runs.")
 
 
-def _query(run_id: str) -> sa.Select[Any]:
-    return (
-        sa.select(*_COLUMNS.values())
-        .select_from(cells_with_replies)
-        .where(cells.c.run_id == run_id)
-        .order_by(cells.c.position)
-    )
-
-
 def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit: int) -> sa.Select[Any]:
     if wanted is None:
         return query.where(cells.c.position > after).limit(limit)
@@ -199,7 +195,7 @@ def _part(query: sa.Select[Any], wanted: Sequence[int] | None, after: int, limit
 def _chunk(
     connection: sa.Connection, run_id: str, rows: Sequence[tuple[Any, ...]], known: _Cases, explained: bool
 ) -> _Chunk:
-    """Turns `rows` of `_query` into columns, and adds cases, ratings and scores from the other tables. If `explained`,
+    """Turns `rows` of `_chunks` into columns, and adds cases, ratings and scores from the other tables. If `explained`,
     each score has its explanation. `known` is a cache of cases by position, which is filled."""
     columns: dict[str, Sequence[Any]] = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=True))
     created, of_case, positions = columns.pop("created"), columns.pop("case_position"), columns["position"]
@@ -211,6 +207,9 @@ def _chunk(
     columns["reused"] = list(map(bool, columns["reused"]))
     columns["created_utc"] = [None if seconds is None else _utc(seconds) for seconds in created]
     columns["steps_json"] = list(map(steps_json(connection, run_id, first, last).get, positions))
+    lost = lost_between(connection, run_id, first, last)
+    lost_of = [lost.get(position, (None, None)) for position in positions]
+    columns["lost_cost_usd"], columns["lost_tokens"] = zip(*lost_of, strict=True)
     rated = ratings.summed(connection, run_id, first, last)
     people = [rated.get(position, (None, None)) for position in positions] if rated else [(None, None)] * len(positions)
     columns["human_score"], columns["human_note"] = zip(*people, strict=True)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 16
+VERSION = 17
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -243,6 +243,7 @@ steps = Table(
     Column("step", Text, nullable=False),  # such as `critique 2`
     Column("reply_id", ForeignKey("replies.id"), nullable=False),
     Column("reused", Boolean, nullable=False),  # the reply was stored already and is not paid again
+    Index("steps_by_reply", "reply_id"),
 )
 """The replies of cells whose technique makes several calls, also of cells that have not ended."""
 

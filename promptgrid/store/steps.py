@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from promptgrid.store import attempts
 from promptgrid.store.database import Database, Row, write_many
 from promptgrid.store.schema import STEP_SUMS, cells, replies, steps
 
@@ -92,8 +93,10 @@ _SUM_UP = (
 
 
 def insert_steps(connection: sa.Connection, run_id: str, records: Sequence[StepRecord], ids: Mapping[int, int]) -> None:
-    """Stores these calls of cells. `ids` has the id of each new reply by `id(row)`. A call replaces the stored one with
-    its number, and those of later rounds: the technique went another way."""
+    """Stores these calls of cells, and counts those that were sent for this run as attempts of their cells. `ids` has
+    the id of each new reply by `id(row)`. A call replaces the stored one with its number, and those of later rounds:
+    the technique went another way."""
+    attempts.count(connection, run_id, [one.position for one in records if not one.reused])
     forgotten = [{"of_run": run_id, "at": one.position, "same": one.number, "earlier": one.round} for one in records]
     write_many(connection, _FORGET, forgotten)
     write_many(connection, _INSERT, [

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store.database import Database
-from promptgrid.store.schema import cells, replies
+from promptgrid.store.schema import cells, replies, steps
 from promptgrid.tokens import ReportedUsage
 
 Key = TypeVar("Key", str, int)
@@ -25,7 +25,7 @@ _LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 99
 @dataclass(frozen=True, slots=True)
 class StoredReply:
     """A reply in the database. `run_id` is the run that paid for it (None: no run did), `shown` is true if it is the
-    reply of at least one cell of any run, `created` is in seconds since 1970."""
+    reply of at least one cell of any run, or of one of its calls, `created` is in seconds since 1970."""
 
     id: int
     text: str
@@ -41,7 +41,8 @@ def stored_replies(
 ) -> dict[tuple[str, int], StoredReply]:
     """Returns by (key, sample number) the newest stored reply to each sample of the requests with these keys. With
     `run_id`, only replies that this run paid for."""
-    shown = sa.exists().where(cells.c.reply_id == replies.c.id).label("shown")
+    of_cell, of_step = (sa.exists().where(table.c.reply_id == replies.c.id) for table in (cells, steps))
+    shown = (of_cell | of_step).label("shown")
     columns = (
         replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created", "tool_calls")
     )

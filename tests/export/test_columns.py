@@ -11,7 +11,8 @@ CONTRACT = (
     "parallel_calls, parallel_calls_sent, beams, beams_sent, parameter_note, "
     "top_p, max_tokens, seed, length_penalty, sample, "
     "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
-    "cost_usd, latency_ms, first_token_ms, attempts, calls, reused, finish_reason, status, error, var.*, "
+    "cost_usd, latency_ms, first_token_ms, attempts, calls, lost_tokens, lost_cost_usd, "
+    "reused, finish_reason, status, error, var.*, "
     "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json, "
     "steps_json, beams_json"
 )
@@ -19,6 +20,6 @@ CONTRACT = (
 
 def test_the_columns_are_those_of_the_contract() -> None:
     assert tuple(CONTRACT.split(", ")) == COLUMNS
-    assert [*COLUMNS[:42], "var.a", "var.b", *COLUMNS[43:48], "score.x", *COLUMNS[49:]] == list(
+    assert [*COLUMNS[:44], "var.a", "var.b", *COLUMNS[45:50], "score.x", *COLUMNS[51:]] == list(
         columns_for(["a", "b"], ["x"])
     )

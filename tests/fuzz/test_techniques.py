@@ -27,7 +27,8 @@ MEGABYTES = [("x", 10**6), ("1. x\n", 200_000), ("\n", 10**6), ("是多少？\n"
 Piece = str | tuple[str, int]  # a text, or a text so many times
 pieces = st.sampled_from([*LISTS, *LANGUAGES, *HOSTILE, *NUMBERS]) | odd_texts
 long_pieces: st.SearchStrategy[list[Piece]] = st.lists(pieces | st.sampled_from([*LONG, *MEGABYTES]), max_size=2)
-replies: st.SearchStrategy[list[Piece]] = st.lists(pieces, max_size=4) | st.lists(pieces, max_size=4) | long_pieces
+short_pieces: st.SearchStrategy[list[Piece]] = st.lists(pieces, max_size=4)
+replies = short_pieces | short_pieces | long_pieces
 scripts = st.lists(replies, min_size=1, max_size=5)
 
 
