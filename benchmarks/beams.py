@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,7 +75,10 @@ def _reference(python: str, prompts: list[list[int]]) -> list[Any] | None:
     searches = [dict(zip(fields, search, strict=True)) | {"max_tokens": TOKENS, "ends": [2]} for search in SEARCHES]
     path = unpacking.unpacked(weights.require())
     task = json.dumps({"prompts": prompts, "searches": searches})
-    child = subprocess.run([python, REFERENCE, path], input=task, stdout=subprocess.PIPE, text=True, check=False)
+    passive = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}  # spinning threads make a busy machine many times slower
+    child = subprocess.run(
+        [python, REFERENCE, path], input=task, stdout=subprocess.PIPE, text=True, env=passive, check=False
+    )
     return [found for of_prompt in json.loads(child.stdout) for found in of_prompt] if child.returncode == 0 else None
 
 
