@@ -18,6 +18,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.loop import Background
 from promptgrid.nextword import Continuation, ModelClient, Prediction
+from promptgrid.prompt import Parameters
 from promptgrid.store.drafts import draft, keep_draft
 from promptgrid.ui.next_word.bars import sliders
 from promptgrid.ui.server import database, stop_when_left
@@ -30,7 +31,7 @@ EXAMPLES = ("The quick brown fox", "我今天真")
 TEXT, MODEL, BARS = "next_text", "next_model", "next_bars"
 MODEL_KEY = "next_model_choice"
 _DRAFT, _EXAMPLES_TAKEN, _WANTED = "next_word", "next_examples_taken", "next_wanted"
-CALLS = ("predict", "write", "sample", "repeat", "score")
+CALLS = ("predict", "write", "sample", "repeat", "beams", "score")
 CallsProgress = list[tuple[int, bool] | None]
 UNDO = "next_word"
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
@@ -262,6 +263,15 @@ def _start_many(name: str, ask: Callable[..., Any], count: int) -> None:
     start(name, lambda client: ask(client, at, count, temperature=values[0], top_p=values[1], api=api), (at, values))
 
 
+def start_beams() -> None:
+    at, early = place(), bool(st.session_state.get("next_beams_early"))
+    penalty = st.session_state.get("next_beams_penalty")
+    search = Parameters(
+        beams=st.session_state.get("next_beams_width"), max_tokens=WRITTEN, length_penalty=penalty, early_stop=early
+    )
+    start("beams", lambda client: nextword.compared_texts(client, at, search), at)
+
+
 def start_scoring() -> None:
     text = place().text
     start("score", lambda client: nextword.scored_tokens(client, text), text)
@@ -272,6 +282,7 @@ STARTS: Mapping[str, Callable[[], None]] = {
     "write": start_writing,
     "sample": start_sampling,
     "repeat": start_repeating,
+    "beams": start_beams,
     "score": start_scoring,
 }
 

@@ -15,6 +15,7 @@ from promptgrid.nextword import Prediction
 from promptgrid.text import one_line
 from promptgrid.ui.next_word import state
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
+from promptgrid.ui.next_word.beams import calls_label, draw_beams, progress_line, search_fields
 from promptgrid.ui.next_word.state import BackgroundCall
 from promptgrid.ui.server import answers_now, model_refs
 from promptgrid.ui.widgets.endpoints import weights_notice
@@ -81,6 +82,7 @@ def body(edge: DeltaGenerator) -> None:
     if prediction is not None:
         _next(prediction)
     _repeats()
+    _beams()
     _perplexity()
 
 
@@ -227,6 +229,16 @@ def _texts(texts: list[str]) -> None:
                 with grid.cell():
                     st.caption(f"{count} of {len(texts)}")
                     st.code(text or " ", language=None, wrap_lines=True, height=CARD_HEIGHT)
+
+
+def _beams() -> None:
+    st.subheader("The likeliest whole text", help="Beam search follows several beginnings at a time")
+    search_fields()
+    with st.container(horizontal=True, vertical_alignment="center", key="next_beaming"):
+        beaming = _button("beams", calls_label(), disabled=not state.place().text)
+        st.caption(progress_line(beaming), width="stretch")
+    draw_beams(beaming)
+    _failure(beaming)
 
 
 def _perplexity() -> None:
