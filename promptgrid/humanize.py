@@ -64,3 +64,17 @@ def dollars(amount: float) -> str:
 def many(count: int, noun: str) -> str:
     """Formats a number with its noun, which gets an s unless the number is 1: `1 case`, `1,200 cases`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def log_probability(logprob: float) -> str:
+    """Returns the natural logarithm of a probability: `−18.35`."""
+    return f"{logprob:.2f}".replace("-", "−")
+
+
+def text_probability(logprob: float | None, tokens: int | None) -> str:
+    """Returns how probable a whole text is, from the natural logarithm of its probability and its number of tokens:
+    `−18.35 in all · −0.92 a token · 20 tokens`."""
+    if logprob is None or not tokens:
+        return "no probability reported"
+    each = log_probability(logprob / tokens)
+    return f"{log_probability(logprob)} in all · {each} a token · {many(tokens, 'token')}"

@@ -29,7 +29,7 @@ class BuiltinEndpoint:
     """Serves `builtin/smollm2-135m-instruct`; starts the server at the first request, and again after a crash.
 
     Never downloads the weights: if they are missing, every call raises EndpointError with a hint. A second server has
-    the weights unpacked to 16 bit; it answers by beam search, and requests that are `exact`.
+    the weights unpacked to 32 bit; it answers by beam search, and requests that are `exact`.
     """
 
     name = NAME

@@ -32,7 +32,7 @@ LOG_BYTES = 1_000_000
 
 
 def ensure(*, exact: bool = False) -> Listening:
-    """Returns the server for the weights in use; with `exact`, the one that has them unpacked to 16 bit. Starts it if
+    """Returns the server for the weights in use; with `exact`, the one that has them unpacked to 32 bit. Starts it if
     none is running, which takes about a second with the default model, and unpacks the weights if they never were.
 
     Raises BuiltinError if the weights or xllamacpp are missing or the server does not start, StoreError if the data

@@ -44,7 +44,7 @@ class ServerFolder:
     @classmethod
     def of(cls, path: Path, *, exact: bool = False) -> ServerFolder:
         """Returns the ServerFolder for the weights at `path`, without creating it; with `exact`, that of the server
-        which has them unpacked to 16 bit. The weights must exist."""
+        which has them unpacked to 32 bit. The weights must exist."""
         return cls(paths.data_folder() / "builtin" / (weights.stamp(path) + "-exact" * exact))
 
     def create(self) -> ServerFolder:

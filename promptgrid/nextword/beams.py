@@ -39,11 +39,6 @@ class WholeText:
     logprob: float | None
     tokens: int | None
 
-    @property
-    def per_token(self) -> float | None:
-        """The mean log probability of a token; None if it is not known."""
-        return self.logprob / self.tokens if self.logprob is not None and self.tokens else None
-
 
 def calls_of_comparison(client: ModelClient) -> int:
     """Returns the number of calls that `compared_texts` makes: a search, a greedy text, and the samples."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -42,10 +43,20 @@ def completion(body: Body, answer: str, **changes: Any) -> Body:
         "object": "text_completion" if "prompt" in body else "chat.completion",
         "created": 0,
         "model": body["model"],
-        "choices": [{"index": index, **choice} for index in range(body.get("n") or 1)],
+        "choices": [{"index": index, **choice, **_beam(body, text, index)} for index in range(body.get("n") or 1)],
         "usage": {**used, "total_tokens": sum(used.values())},
         **changes,
     }
+
+
+def _beam(body: Body, text: str, index: int) -> Body:
+    """What differs in the choice `index` of a beam search as vLLM answers it: each of its tokens is less likely than
+    those of the beam before."""
+    if not body.get("use_beam_search"):
+        return {}
+    tokens = re.findall(r"\S+\s*", f"{text} {index}")
+    steps = [{"token": token, "logprob": -(index + 1) / 10, "top_logprobs": []} for token in tokens]
+    return {"message": {"role": "assistant", "content": f"{text} {index}"}, "logprobs": {"content": steps}}
 
 
 def recorded(request: Request) -> Recorded:

@@ -71,6 +71,7 @@ MODES: dict[str, Mode] = {
     "refuses-top-p": refuses("top_p", but=(1,)),
     "refuses-temperature-with-top-p": refuses_both,
     "refuses-n": refuses("n", but=(1,)),
+    "refuses-beams": refuses("use_beam_search"),
     "refuses-seed": refuses("seed"),
     "refuses-logprobs": refuses("logprobs", but=(False,)),
     "refuses-max-tokens": refuses(

@@ -198,7 +198,9 @@ class HostileServer:
 
     async def _models(self, request: Request) -> Response:
         await self.record(request)
-        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in MODES]})
+        return JSONResponse(
+            {"object": "list", "data": [{"id": name, "object": "model", "owned_by": self.kind} for name in MODES]}
+        )
 
     async def _embeddings(self, request: Request) -> Response:
         """How often each letter is in the text; a model called after a mode answers with its fault. Tokens are words;

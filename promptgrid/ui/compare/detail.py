@@ -25,7 +25,7 @@ from promptgrid.ui.compare.expected import expected_note, expected_popover
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS
 from promptgrid.ui.compare.rating import rating_widget
-from promptgrid.ui.compare.steps import steps_list
+from promptgrid.ui.compare.steps import beams_list, steps_list
 from promptgrid.ui.widgets.messages import message_list
 from promptgrid.ui.widgets.plain import plain
 
@@ -66,6 +66,7 @@ def _expanders(database: Database, run_id: str, row: ResultRow) -> None:
     """Draws closed expanders for the reasoning, messages, failed attempts, parameters and request."""
     _folded("Reasoning", row.reasoning, "compare_reasoning")
     steps_list(database, run_id, row)
+    beams_list(row)
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
     _attempts(database, run_id, row)
     with st.expander("Parameters, tokens, cost", key="compare_facts_open", on_change="rerun") as opened:

@@ -1,4 +1,4 @@
-"""Shows the calls of a cell whose technique makes several: what each asked, what came, and what it took."""
+"""Shows the parts of a cell's answer: the calls of a technique that makes several, and the beams of a search."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 
 import streamlit as st
 
-from promptgrid.humanize import dollars, latency, many
+from promptgrid.humanize import dollars, latency, many, text_probability
 from promptgrid.prompt import Message
 from promptgrid.store import Database
 from promptgrid.store.results import ResultRow
 from promptgrid.store.steps import StoredStep, steps_of
+from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.widgets.messages import message_list
 
 
@@ -24,6 +25,20 @@ def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
             messages = [message for call in calls for message in (_last_message(call), Message("assistant", call.text))]
             marks = [mark for call in calls for mark in (f"{call.round + 1} · {call.step}", _figures(call))]
             message_list(messages, marks=marks, height=420, key="compare_steps")
+
+
+def beams_list(row: ResultRow) -> None:
+    """Lists the beams of a search, the best first, each with its probability; draws nothing for any other reply."""
+    if not row.beams_json:
+        return
+    beams = json.loads(row.beams_json)
+    with st.expander(f"Beams ({len(beams)})", key="compare_beams_open", on_change="rerun") as opened:
+        if opened.open:
+            lines = [
+                Fact(f"beam {rank}", beam["text"], text_probability(beam["logprob"], beam["tokens"]))
+                for rank, beam in enumerate(beams, 1)
+            ]
+            facts(lines, key="compare_beams")
 
 
 def _last_message(call: StoredStep) -> Message:

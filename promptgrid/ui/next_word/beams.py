@@ -11,7 +11,7 @@ import streamlit as st
 
 from promptgrid import nextword
 from promptgrid.errors import PromptgridError
-from promptgrid.humanize import many
+from promptgrid.humanize import log_probability, many, text_probability
 from promptgrid.nextword import BeamNode, BeamStep, ModelClient, WholeText
 from promptgrid.nextword.beams import SAMPLES
 from promptgrid.ui.next_word import state
@@ -78,7 +78,7 @@ def _parts(call: BackgroundCall[Any]) -> tuple[list[BeamStep], list[WholeText]]:
 
 
 def _node(node: BeamNode) -> dict[str, Any]:
-    said = "" if node.children and node.rank is None else _number(node.logprob)
+    said = "" if node.children and node.rank is None else log_probability(node.logprob)
     return {
         "tokens": [{**label(token.data), "said": percent(math.exp(token.logprob))} for token in node.tokens],
         "cut": node.cut,
@@ -97,18 +97,8 @@ def _cards(texts: Sequence[WholeText]) -> list[dict[str, Any]]:
         {
             "way": f"{_WAYS[text.way]}{' 1' if text.way == 'beam' else ''}",
             "text": text.text,
-            "said": _said(text),
+            "said": text_probability(text.logprob, text.tokens),
             "best": text.way == "beam",
         }
         for text in rows
     ]
-
-
-def _said(text: WholeText) -> str:
-    if text.logprob is None or text.per_token is None:
-        return "no probability reported"
-    return f"{_number(text.logprob)} in all · {_number(text.per_token)} a token · {many(text.tokens or 0, 'token')}"
-
-
-def _number(logprob: float) -> str:
-    return f"{logprob:.2f}".replace("-", "−")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptgrid.endpoint.base import BeamPath, TokenChance
@@ -56,6 +56,7 @@ WEIGHTS = st.dictionaries(CONTEXTS, DISTRIBUTION, max_size=7).flatmap(
 PENALTIES = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0])
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.integers(1, 4), PENALTIES)
 def test_a_search_as_wide_as_the_texts_are_many_finds_the_best_of_all(
     weights: Weights, most: int, penalty: float
@@ -65,6 +66,7 @@ def test_a_search_as_wide_as_the_texts_are_many_finds_the_best_of_all(
     assert [search.score(path) for path in search.finished] == pytest.approx(every[: len(search.finished)])
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.integers(1, 4), st.integers(1, 4), PENALTIES, st.booleans())
 def test_each_beam_is_a_text_of_the_model_with_its_probability_the_best_first(
     weights: Weights, width: int, most: int, penalty: float, early_stop: bool
@@ -77,6 +79,7 @@ def test_each_beam_is_a_text_of_the_model_with_its_probability_the_best_first(
     assert [beam.score for beam in search.beams] == sorted((beam.score or 0.0 for beam in search.beams), reverse=True)
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.integers(1, 4))
 def test_one_beam_with_early_stop_is_greedy(weights: Weights, most: int) -> None:
     ids: tuple[int, ...] = ()
@@ -86,6 +89,7 @@ def test_one_beam_with_early_stop_is_greedy(weights: Weights, most: int) -> None
     assert tuple(token.id for token in best.tokens) == ids
 
 
+@settings(deadline=None)
 @given(WEIGHTS, st.integers(1, 4), PENALTIES)
 def test_without_early_stop_no_beam_is_worse(weights: Weights, width: int, penalty: float) -> None:
     late, early = (searched(weights, SearchSettings(width, 4, penalty, stop)) for stop in (False, True))

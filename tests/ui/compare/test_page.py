@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 import streamlit as st
@@ -537,6 +537,17 @@ def test_the_attempts_of_a_cell_are_listed(database: Database, monkeypatch: pyte
     (only,) = variant_ids(database, run_id)
     page = opened(run=run_id, case="1", variant=only)
     assert "Failed attempts (1)" in [expander.label for expander in page.expander]
+
+
+def test_the_beams_of_a_search_are_listed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    with HostileServer(kind="vllm") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        options: dict[str, Any] = {"models": "openai/ok", "beams": 3, "max_tokens": 8, "doubts": False}
+        run_id = client.submit(database, api.plan(judge(), [{"text": "case 1"}], **options))
+        carried_out(database, run_id)
+    (only,) = variant_ids(database, run_id)
+    page = opened(run=run_id, case="1", variant=only)
+    assert "Beams (3)" in [expander.label for expander in page.expander]
 
 
 def test_the_steps_of_a_cell_are_listed(database: Database) -> None:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from promptgrid import connections
 from promptgrid.connections import connect
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
-from promptgrid.endpoint.base import TokenChance, TokenStep
+from promptgrid.endpoint.base import Beam, TokenChance, TokenStep
 from promptgrid.errors import EndpointError
 from promptgrid.nextword.client import _apis
 from promptgrid.ui.next_word import state as next_word_state
@@ -120,6 +120,30 @@ def test_a_given_text_that_cannot_be_scored_says_so(opened: Any) -> None:
     at, _ = opened(lambda request: reply(b" a"))
     press(at, "next_score")
     assert "cannot score a given text" in shown(at)
+
+
+def test_beams_are_refused_with_the_reason_before_anything_is_sent_and_else_shown(
+    opened: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = (Beam(" a", -1.0, 1, -1.0), Beam(" b", -2.0, 1, -2.0))
+    at, endpoint = opened(lambda request: Reply(" a", beams=found) if request.parameters.searches else reply(b" a"))
+    assert at.button(key="next_beams").label == "Compare beams, greedy and 5 samples · 3 calls"
+    sent = len(endpoint.history)
+    press(at, "next_beams")
+    assert "No beam search by openai/own" in shown(at)
+    assert len(endpoint.history) == sent
+
+    async def no_problem(request: Request) -> str:
+        return ""
+
+    monkeypatch.setattr(endpoint, "search_problem", no_problem)
+    at.selectbox(key="next_beams_width").set_value(2)
+    at.number_input(key="next_beams_penalty").set_value(0.5)
+    press(at, "next_beams")
+    assert len(endpoint.history) == sent + 3
+    search = endpoint.history[sent].parameters
+    assert (search.beams, search.length_penalty, search.early_stop, search.max_tokens) == (2, 0.5, False, 20)
+    assert "steps of the search" in shown(at)
 
 
 def test_a_chat_model_is_sent_a_message_and_the_page_says_so(opened: Any) -> None:

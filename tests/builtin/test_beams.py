@@ -1,0 +1,63 @@
+"""Beam search on the real built-in model finds what the reference implementation finds on the same weights.
+
+beams.json is what transformers 5.24 found with `num_beams` on the unpacked weights, in 32 bit, written by
+`python -m benchmarks.beams --reference PYTHON --golden FILE` (4 of its 12 searches). On quantised weights no such
+golden can hold: llama.cpp computes there with quantised activations, and differently for each number of beams.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptgrid import builtin, loop
+from promptgrid.builtin import unpacking, weights
+from promptgrid.endpoint import Delta, Request
+from promptgrid.errors import BuiltinError
+from promptgrid.prompt import Message, Parameters
+
+GOLDEN: list[dict[str, Any]] = json.loads(Path(__file__).with_name("beams.json").read_text("utf-8"))
+
+
+@pytest.mark.usefixtures("builtin_home")
+def test_the_best_beam_is_that_of_the_reference_with_its_probability() -> None:
+    async def search() -> list[list[Delta]]:
+        endpoint = builtin.BuiltinEndpoint()
+        searches = [[delta async for delta in endpoint.stream(request(**golden))] for golden in GOLDEN]
+        await endpoint.aclose()
+        return searches
+
+    for golden, deltas in zip(GOLDEN, loop.run_sync(search()), strict=True):
+        best, reply = deltas[-2].finished[0], deltas[-1].reply
+        assert [token.id for token in best.tokens] == golden["ids"], golden["text"]
+        assert best.logprob == pytest.approx(golden["logprob"], abs=1e-2)
+        assert reply is not None
+        assert len(reply.beams) == golden["beams"]
+        assert (reply.text, reply.beams[0].logprob) == (reply.beams[0].text, best.logprob)
+
+
+def request(text: str, ids: list[int], logprob: float, **parameters: Any) -> Request:
+    return Request(builtin.MODEL, (Message("user", text),), "completion", Parameters(**parameters))
+
+
+def test_weights_too_large_to_unpack_are_refused_before_anything_is_sent(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = tmp_path / "large.gguf"
+    with large.open("wb") as file:
+        file.truncate(unpacking.MOST_BYTES + 1)
+    monkeypatch.setenv(weights.OVERRIDE, str(large))
+    asked = request("Hi", [], 0.0, beams=2, max_tokens=3)
+    assert "large.gguf has 0.7 GB" in loop.run_sync(builtin.BuiltinEndpoint().search_problem(asked))
+    with pytest.raises(BuiltinError, match="unpacked"):
+        unpacking.unpacked(large)
+
+
+def test_a_file_that_is_no_gguf_is_said_to_be_none(home: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.gguf"
+    broken.write_bytes(b"GGUF is what it is not")
+    with pytest.raises(BuiltinError, match=r"broken\.gguf cannot be unpacked"):
+        unpacking.unpacked(broken)
