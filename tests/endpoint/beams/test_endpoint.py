@@ -20,7 +20,7 @@ from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message, Parameters
 from tests.faults.server import HostileServer
 
-LIKELY = [
+LIKELY: list[dict[str, Any]] = [
     {"id": 5, "token": " a", "bytes": [32, 97], "logprob": -0.5},
     {"id": 6, "token": " b", "bytes": [32, 98], "logprob": -1.0},
     {"id": 2, "token": "", "bytes": [], "logprob": -2.0},
@@ -127,7 +127,7 @@ def test_llama_cpp_gets_one_request_a_step_with_a_prompt_for_each_open_beam() ->
     assert {sent["n_probs"] for sent in bodies} == {4}
     expected = Search(search_settings(asked.parameters))
     while not expected.done:
-        tokens = [TokenChance(bytes(one["bytes"]), one["logprob"], one["id"]) for one in LIKELY]  # type: ignore[call-overload]
+        tokens = [TokenChance(bytes(one["bytes"]), one["logprob"], one["id"]) for one in LIKELY]
         expected = expected.advanced([tokens] * len(expected.running))
     assert search == expected
     assert search.beams[0] == Beam(" a a a", -1.5, 3, -0.5, False)
