@@ -41,7 +41,7 @@ def grade(
     `inputs` the case's columns. Of the answers that the case's cell `expected` accepts, the one with the best result
     counts. Never raises on any text."""
     if spec.kind in TOOL_CHECKS:
-        expected = expected_cell(spec, expected, inputs)
+        expected = expected_cell(spec, rule, expected, inputs)
     several = expected is not None and spec.kind not in _WITH_LISTS
     cells = accepted(rule, expected) if several and expected is not None else [expected]
     try:

@@ -17,7 +17,7 @@ from promptgrid.grading.expected_call import OTHER_TOOL, ExpectedCall, read_argu
 from promptgrid.grading.schema import schema_problem
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Subject, Verdict, short
-from promptgrid.prompt import ToolCall
+from promptgrid.prompt import AnswerRule, ToolCall
 from promptgrid.suggestions import listed
 from promptgrid.text import one_line, value_text
 
@@ -132,11 +132,12 @@ def judge_calls(subject: Subject) -> Verdict:
         return Verdict(None, _line(f"not scored: the expected calls cannot be read: {problem}"))
 
 
-def expected_cell(spec: CheckSpec, expected: str | None, inputs: Mapping[str, Any]) -> str | None:
+def expected_cell(spec: CheckSpec, rule: AnswerRule, expected: str | None, inputs: Mapping[str, Any]) -> str | None:
     """Returns the text of the cell with a case's expected calls: the value of the column that the check names, or
-    `expected`; None if it is missing or empty. `inputs` are the case's columns."""
+    `expected`, unless the answer rule reads a number, label or the like out of that; None if there is none. `inputs`
+    are the case's columns."""
     if (column := spec.options.get("column")) is None:
-        return expected
+        return expected if rule.kind == "text" else None
     text = value_text(inputs.get(column, ""))
     return text if text.strip() else None
 
@@ -148,7 +149,9 @@ def _expected(subject: Subject) -> tuple[ExpectedCall, ...] | None:
 
 def _no_expected(subject: Subject) -> Verdict:
     column = str(subject.spec.options.get("column", ""))
-    where = f" in its column {short(column)}" if column else ""
+    where = (
+        f" in its column {short(column)}" if column else "" if subject.rule.kind == "text" else ": name their column"
+    )
     return Verdict(None, f"not scored: the case has no expected calls{where}")
 
 

@@ -104,10 +104,13 @@ def _check_problems(plan: Plan, prompt: Prompt) -> Iterator[str]:
 def _call_problems(check: CheckSpec, prompt: Prompt, cases: Sequence[Case]) -> Iterator[str]:
     """Yields a sentence if none of the cases has the expected calls that the check needs, and one each on the cases
     whose expected calls cannot be read, or can be made by no reply to the prompt."""
-    cells = {case.id: cell for case in cases if (cell := expected_cell(check, case.expected, case.inputs)) is not None}
+    of_cases = {case.id: expected_cell(check, prompt.answer, case.expected, case.inputs) for case in cases}
+    cells = {id_: cell for id_, cell in of_cases.items() if cell is not None}
     if not cells and needs_expected(check):
         column = check.options.get("column")
         where = f"the column {column}" if column else "its cell of the expected answer"
+        if not column and prompt.answer.kind != "text":
+            where = f"a column of their own, which column=NAME names (the expected answer is a {prompt.answer.kind})"
         yield f"The check {check.name} scores nothing: no case has expected calls in {where}."
     if check.kind == "tool-schema" or "name" in check.options:
         return

@@ -184,6 +184,20 @@ def test_the_expected_calls_may_stand_in_a_column_of_their_own() -> None:
     assert scored("tool-args:column=text", "sunny", [PARIS], inputs=inputs).passed is False
 
 
+def test_an_expected_answer_that_is_no_text_is_not_taken_for_calls() -> None:
+    for kind in ("number", "label", "json", "regex"):
+        rule = AnswerRule(kind)
+        called = [ToolCall("1", "get_time", "{}")]
+        results = {
+            check: grade(
+                parse_check(check), output="", answer=None, expected="18", rule=rule, calls=called, tools=TOOLS
+            )
+            for check in ("tool-called", "tool-not-called", "tool-args")
+        }
+        assert [score.passed for score in results.values()] == [True, False, None]
+        assert results["tool-args"].explanation == "not scored: the case has no expected calls: name their column"
+
+
 def test_calls_in_any_order_are_paired_at_best_and_not_greedily() -> None:
     """The first expected call fits both calls, the second only the first."""
     expected = 'get_weather(city="Paris"|"Rome"); get_weather(city="Paris")'

@@ -124,9 +124,11 @@ def test_checks_that_need_no_expected_answer_are_not_doubted(check: str) -> None
 WEATHER = Tool("get_weather", parameters={"type": "object", "properties": {"city": {"type": "string"}}})
 
 
-def called(check: str, tools: Sequence[Tool], *expected: str | None, calls: str = "") -> list[str]:
+def called(
+    check: str, tools: Sequence[Tool], *expected: str | None, calls: str = "", rule: AnswerRule = TEXT
+) -> list[str]:
     cases = tuple(Case(str(n), {"q": str(n), "calls": calls}, cell) for n, cell in enumerate(expected, 1))
-    prompt = Prompt("p", (Message("user", "{{ q }}"),), tools=tuple(tools))
+    prompt = Prompt("p", (Message("user", "{{ q }}"),), tools=tuple(tools), answer=rule)
     return doubts(Plan((prompt,), cases, checks=(parse_check(check),)))
 
 
@@ -162,6 +164,10 @@ def test_expected_calls_that_no_case_has_are_told() -> None:
     ]
     assert called("tool-args:column=calls", [WEATHER], "sunny today", calls="get_weather") == []
     assert called("tool-not-called", [WEATHER], None) == []
+    assert called("tool-args", [WEATHER], "18", rule=AnswerRule("number")) == [
+        '"p": The check tool-args scores nothing: no case has expected calls in a column of their own, which'
+        " column=NAME names (the expected answer is a number)."
+    ]
 
 
 @pytest.mark.parametrize("check", ["tool-args", "tool-called", "tool-schema"])
