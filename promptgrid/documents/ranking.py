@@ -1,0 +1,55 @@
+"""Orders numbered items by score, and fuses several orders into one.
+
+Source of the fusion: Cormack, Clarke and Buettcher 2009, "Reciprocal Rank Fusion outperforms Condorcet and individual
+Rank Learning Methods".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from promptgrid.documents.embedders import Matrix
+
+_RRF = 60.0  # of the paper
+_ROWS = 16_384  # of a matrix, converted to 32 bits at once
+
+Ranked = list[tuple[int, float]]
+"""(number of the item, its score), the best first."""
+
+
+def best(scores: NDArray[Any], k: int, least: float = float("-inf")) -> Ranked:
+    """Returns the `k` items with the highest scores above `least`, the best first; equal scores by number."""
+    import numpy as np
+
+    if len(scores) > k > 0:
+        edge = np.partition(scores, len(scores) - k)[len(scores) - k]
+        numbers = np.flatnonzero((scores >= edge) & (scores > least))
+    else:
+        numbers = np.flatnonzero(scores > least)
+    order = np.lexsort((numbers, -scores[numbers]))[: max(k, 0)]
+    return [(int(number), float(scores[number])) for number in numbers[order]]
+
+
+def fused(rankings: Sequence[Ranked], k: int) -> Ranked:
+    """Returns the best `k` items of several rankings by reciprocal rank fusion: the score of an item is the sum of
+    1 / (60 + its rank) over the rankings that have it. Equal scores are ordered by number."""
+    scores: dict[int, float] = {}
+    for ranking in rankings:
+        for rank, (number, _) in enumerate(ranking, 1):
+            scores[number] = scores.get(number, 0.0) + 1 / (_RRF + rank)
+    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+
+
+def cosines(matrix: Matrix, query: Matrix) -> NDArray[np.float32]:
+    """Returns the product of each row of `matrix` (n, d) with the vector `query` (d,): the cosines, if all have the
+    length 1."""
+    import numpy as np
+
+    wanted = query.astype(np.float32)
+    parts = [matrix[start : start + _ROWS].astype(np.float32) @ wanted for start in range(0, len(matrix), _ROWS)]
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)

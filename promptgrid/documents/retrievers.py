@@ -1,0 +1,208 @@
+"""Chooses the chunks of a collection for a query.
+
+A retriever is written as `KIND[:embedder=NAME]`: `bm25`, `embedding`, `hybrid:embedder=local/bge-m3`. A query may come
+as several texts, such as rewritten ones (RAG-Fusion): their rankings are fused. Whatever asks a model for other queries
+or for another order (rerank) is a step of a technique, and stands before or after `retrieve`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from promptgrid.documents.bm25 import BM25
+from promptgrid.documents.chunkers import Chunker, chunks
+from promptgrid.documents.chunks import Chunk, Passage
+from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed
+from promptgrid.documents.ranking import Ranked, best, cosines, fused
+from promptgrid.errors import DocumentsError
+from promptgrid.store import Database
+from promptgrid.store.documents import collections
+from promptgrid.store.documents.collections import StoredText
+from promptgrid.suggestions import did_you_mean
+from promptgrid.tokens import ENCODINGS, count_in, count_text
+
+if TYPE_CHECKING:
+    from promptgrid.documents.embedders import Matrix
+
+RetrieverKind = Literal["none", "bm25", "embedding", "hybrid", "all", "oracle"]
+RETRIEVER_KINDS: tuple[RetrieverKind, ...] = get_args(RetrieverKind)
+ChunkOrder = Literal["best-first", "best-last"]
+CHUNK_ORDERS: tuple[ChunkOrder, ...] = get_args(ChunkOrder)
+_DEPTH = 100  # ranks of each ranking that are fused, if k is not larger
+_INDEXES = 8  # kept in memory
+
+
+@dataclass(frozen=True, slots=True)
+class Retriever:
+    """How chunks are chosen. `embedder` makes the vectors of `embedding` and `hybrid`.
+
+    none       no chunks
+    bm25       by the words of the query
+    embedding  by the cosine of the vectors of query and chunk
+    hybrid     both, fused by reciprocal ranks
+    all        every document as a whole, in the order of their names; k does not limit them
+    oracle     the gold passages themselves: what a perfect retriever would bring
+    """
+
+    kind: RetrieverKind = "bm25"
+    embedder: str = LOCAL
+
+    def __post_init__(self) -> None:
+        if self.kind not in RETRIEVER_KINDS:
+            hint = did_you_mean(self.kind, RETRIEVER_KINDS)
+            raise DocumentsError(f"No retriever is called {self.kind!r}.", hint=hint)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:embedder={self.embedder}" if self.embeds and self.embedder != LOCAL else self.kind
+
+    @property
+    def embeds(self) -> bool:
+        """Whether the retriever needs vectors."""
+        return self.kind in ("embedding", "hybrid")
+
+
+def parse_retriever(text: str) -> Retriever:
+    """Parses `KIND[:embedder=NAME]`. Raises DocumentsError.
+
+    >>> parse_retriever("hybrid:embedder=local/bge-m3").embedder
+    'local/bge-m3'
+    """
+    kind, _, rest = text.strip().partition(":")
+    name, _, embedder = (part.strip() for part in rest.partition("="))
+    if rest and (name != "embedder" or not embedder):
+        hint = "Such as hybrid:embedder=ENDPOINT/MODEL."
+        raise DocumentsError(f"A retriever has no option {name!r} (in {text!r}).", hint=hint)
+    return Retriever(cast(RetrieverKind, kind.strip()), embedder or LOCAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that was retrieved, with its `rank` from 1. `score` is BM25, a cosine or a sum of reciprocal ranks; 0 for
+    the retrievers `all` and `oracle`."""
+
+    chunk: Chunk
+    rank: int
+    score: float
+
+
+class ChunkIndex:
+    """The chunks of a collection by one chunker, with their postings and vectors. `digest` changes with every text of
+    the collection."""
+
+    def __init__(self, documents: Sequence[StoredText], chunker: Chunker) -> None:
+        self.documents, self.chunker = documents, chunker
+        self.chunks: Sequence[Chunk] = [chunk for document in documents for chunk in chunks(document, chunker)]
+        self._matrices: dict[str, Matrix] = {}
+
+    @cached_property
+    def bm25(self) -> BM25:
+        """The postings of the chunks."""
+        return BM25(chunk.text for chunk in self.chunks)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, StoredText]:
+        """The documents by name."""
+        return {document.name: document for document in self.documents}
+
+    def embed(
+        self, database: Database, embedder: str, *, budget: str = "", on_progress: OnEmbedded = lambda done, total: None
+    ) -> Matrix:
+        """Returns the vectors of the chunks, and makes those that are missing; parameters and errors are those of
+        `embedders.embed`."""
+        if embedder not in self._matrices:
+            texts = [chunk.text for chunk in self.chunks]
+            self._matrices[embedder] = embed(database, embedder, texts, budget=budget, on_progress=on_progress)
+        return self._matrices[embedder]
+
+
+def load_index(database: Database, collection_id: str, chunker: Chunker) -> ChunkIndex:
+    """Returns the index of the collection as it is now. The latest ones stay in memory, by the digests of their texts.
+    Raises DocumentsError if the collection has no text."""
+    infos = collections.documents_of(database, collection_id)
+    digest = hashlib.sha256("\n".join(f"{info.name}\t{info.text_digest}" for info in infos).encode()).hexdigest()
+    if not any(info.text_digest for info in infos):
+        raise DocumentsError("The collection has no text.", hint="Add documents: promptgrid documents add NAME FOLDER")
+    return _index(_Loader(database, collection_id, digest), chunker)
+
+
+class _Loader:
+    """Names the texts of a collection by their digest, and loads them."""
+
+    def __init__(self, database: Database, collection_id: str, digest: str) -> None:
+        self.database, self.collection_id, self.digest = database, collection_id, digest
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Loader) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+
+@lru_cache(maxsize=_INDEXES)
+def _index(loader: _Loader, chunker: Chunker) -> ChunkIndex:
+    return ChunkIndex(list(collections.texts(loader.database, loader.collection_id)), chunker)
+
+
+def retrieve(
+    database: Database,
+    index: ChunkIndex,
+    retriever: Retriever,
+    queries: str | Sequence[str],
+    k: int,
+    *,
+    gold: Sequence[Passage] = (),
+) -> list[Hit]:
+    """Returns at most `k` chunks for the query, the best first; the rankings of several `queries` are fused. `gold` is
+    what the retriever `oracle` returns. BM25 returns no chunk without a word of the query.
+
+    Raises DocumentsError for a `k` below 1, and errors as `embedders.embed` does.
+    """
+    if k < 1:
+        raise DocumentsError(f"k is the number of chunks, not {k}.", hint="Choose 1 or more.")
+    if retriever.kind in ("none", "all", "oracle"):
+        whole = {"none": [], "all": _documents(index), "oracle": _gold(index, gold)}[retriever.kind]
+        return [Hit(chunk, rank, 0.0) for rank, chunk in enumerate(whole, 1)]
+    rankings = [
+        ranking
+        for query in ([queries] if isinstance(queries, str) else queries)
+        for ranking in _rankings(database, index, retriever, query, k if isinstance(queries, str) else max(k, _DEPTH))
+    ]
+    ranked = rankings[0][:k] if len(rankings) == 1 else fused(rankings, k)
+    return [Hit(index.chunks[number], rank, score) for rank, (number, score) in enumerate(ranked, 1)]
+
+
+def in_order(hits: Sequence[Hit], order: ChunkOrder) -> list[Hit]:
+    """Returns the hits in the order in which a prompt shows them: the best first, or the best last, beside the
+    question."""
+    return list(hits) if order == "best-first" else list(reversed(hits))
+
+
+def _rankings(database: Database, index: ChunkIndex, retriever: Retriever, query: str, k: int) -> list[Ranked]:
+    depth = max(k, _DEPTH) if retriever.kind == "hybrid" else k
+    rankings = []
+    if retriever.kind in ("bm25", "hybrid"):
+        rankings.append(best(index.bm25.scores(query), depth, 0.0))
+    if retriever.embeds:
+        matrix = index.embed(database, retriever.embedder)
+        vector = embed(database, retriever.embedder, [query], "query")[0]
+        rankings.append(best(cosines(matrix, vector), depth) if len(vector) else [])
+    return rankings
+
+
+def _documents(index: ChunkIndex) -> list[Chunk]:
+    return [_piece(index, document, 0, len(document.text)) for document in index.documents]
+
+
+def _gold(index: ChunkIndex, gold: Sequence[Passage]) -> list[Chunk]:
+    return [_piece(index, index.by_name[one.document], one.start, one.end)
+            for one in gold if one.document in index.by_name]  # fmt: skip
+
+
+def _piece(index: ChunkIndex, document: StoredText, start: int, end: int) -> Chunk:
+    tokenizer, text = index.chunker.tokenizer, document.text[start:end]
+    count = count_in(tokenizer, text) if tokenizer in ENCODINGS else count_text(text, tokenizer)
+    return Chunk(document, start, end, count.tokens)

@@ -1,0 +1,38 @@
+"""Cuts texts into the terms of full-text search: words, and for Chinese the single characters and pairs of them.
+
+Source of the plural rules: Harman 1991, "How effective is suffixing?" (the S stemmer).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from itertools import pairwise
+
+_WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # written without blanks
+_TERM = re.compile(rf"([{_WIDE}]+)|([^\W_{_WIDE}]+)(?:['’]s\b)?")
+_LONG = 64  # characters: a longer word is cut off, such as a line of base64
+
+
+def terms(text: str) -> list[str]:
+    """Returns the terms of the text in its order: words in lower case without an English plural `s`, and for a run of
+    Chinese characters or kana each character and each pair of neighbours. Every text is accepted."""
+    words: list[str] = []
+    for wide, word in _TERM.findall(unicodedata.normalize("NFKC", text).lower()):
+        if word:
+            words.append(_singular(word) if word[-1] == "s" or len(word) > _LONG else word)
+        else:
+            words.extend(wide)
+            words.extend(map("".join, pairwise(wide)))
+    return words
+
+
+def _singular(word: str) -> str:
+    word = word[:_LONG]
+    if len(word) < 4 or not word.endswith("s") or not word.isascii():
+        return word
+    if word.endswith("ies"):
+        return word if word.endswith(("eies", "aies")) else f"{word[:-3]}y"
+    if word.endswith("es"):
+        return word if word.endswith(("aes", "ees", "oes")) else word[:-1]
+    return word if word.endswith(("us", "ss")) else word[:-1]

@@ -1,0 +1,79 @@
+"""`promptgrid documents`: collections and searches from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from promptgrid.cli import main
+from tests.documents.made import pdf
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["documents", *arguments])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "papers"
+    path.mkdir()
+    (path / "boat.txt").write_text("The ferry leaves at nine.\n\nDogs travel free.", "utf-8")
+    (path / "scan.pdf").write_bytes(pdf([""]))
+    (path / "tool.exe").write_bytes(b"MZ")
+    return path
+
+
+def test_a_folder_is_added_searched_deleted_and_brought_back(folder: Path) -> None:
+    added = call("add", "papers", str(folder))
+    assert added.exit_code == 0
+    assert "1 added, 1 unread" in added.stdout
+    assert "Left out: files of other kinds: 1 .exe." in added.stderr
+    assert "Not read: scan.pdf has no text" in added.stderr
+    assert "papers" in call("list").stdout
+    (folder / "boat.txt").write_text("The ferry leaves at ten.", "utf-8")
+    listed = call("list", "papers").stdout
+    assert "changed since it was read" in listed
+    assert "no text" in listed
+    found = call("search", "papers", "When does the ferry leave?", "--chunker", "sentences:size=8", "--k", "1")
+    assert "1. boat.txt, characters 0–27" in found.stdout
+    assert "The ferry leaves at nine." in found.stdout
+    (hit,) = json.loads(call("search", "papers", "dogs", "--chunker", "sentences:size=8", "--json").stdout)
+    assert (hit["document"], hit["text"], hit["rank"]) == ("boat.txt", "Dogs travel free.", 1)
+    assert "is deleted" in call("delete", "papers").stdout
+    assert call("search", "papers", "dogs").exit_code == 2
+    assert "papers" in call("list", "--deleted").stdout
+    assert "is restored" in call("undelete", "papers").stdout
+    assert "is no longer in papers" in call("delete", "papers", "scan.pdf").stdout
+    assert [info["name"] for info in json.loads(call("list", "papers", "--json").stdout)] == ["boat.txt"]
+
+
+def test_a_table_of_questions_is_measured(folder: Path, tmp_path: Path) -> None:
+    call("add", "papers", str(folder))
+    cases = tmp_path / "questions.csv"
+    cases.write_text(
+        "question,expected,gold,quote\nDo dogs pay?,no,boat.txt:27-44,Dogs travel free.\nWho?,,,\n", "utf-8"
+    )
+    done = call("measure", "papers", str(cases), "--retriever", "none,bm25,oracle", "--k", "1,5", "--json")
+    rows = json.loads(done.stdout)
+    recall = {(row["retriever"], row["k"]): row["recall"] for row in rows}
+    assert recall == {(name, k): float(name != "none") for name in ("none", "bm25", "oracle") for k in (1, 5)}
+    table = call("measure", "papers", str(cases))
+    assert "1 of 2 questions have gold" in table.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("search", "papers", "x"), "There is no collection of documents called 'papers'"),
+        (("add", "papers"), "Name the files or folders to add"),
+        (("add", "papers", "nowhere"), "There is no file or folder"),
+        (("list", "papers"), "There is no collection"),
+    ],
+)
+def test_what_cannot_be_is_said(arguments: tuple[str, ...], words: str) -> None:
+    done = call(*arguments)
+    assert done.exit_code == 2
+    assert words in done.stderr
