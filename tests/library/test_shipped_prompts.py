@@ -18,14 +18,19 @@ import jsonschema
 import prompty
 import pytest
 
+from promptgrid import api, connections
 from promptgrid.answers import read_answer
+from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
 from promptgrid.grading import default_checks, grade, parse_check
 from promptgrid.grading.argument_values import Items, Members, OneOf, Pattern
 from promptgrid.grading.call_json import expected_calls
 from promptgrid.grading.tool_problems import impossible_call
 from promptgrid.prompt import AnswerRule, Prompt, ToolCall, dumps, loads, render, variables
+from promptgrid.store import Database
+from promptgrid.store.results import result_rows
 from promptgrid.techniques import TECHNIQUES, unavailable
 from tests.places import CHECKOUT
+from tests.running import a_run
 
 FOLDER = CHECKOUT / "prompts"
 FILES = sorted(FOLDER.glob("*.prompty"))
@@ -279,6 +284,26 @@ def test_each_expected_call_has_a_result(path: Path) -> None:
             given = json.loads(call.arguments).items()
             (result,) = [one for one in results if one.when.items() <= given][:1]
             assert (case[result.column] if result.column else result.text).strip()
+
+
+@every_prompt_with_tools
+def test_a_model_that_calls_as_expected_passes_in_a_run_and_one_that_never_calls_fails_where_it_must(
+    path: Path, database: Database, openai: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt, cases = prompt_of(path), cases_of(path)
+    right = {render(prompt.messages, inputs_of(case), prompt.inputs)[-1].text: tuple(calls_of(case)) for case in cases}
+
+    def calling(request: Request) -> Reply:
+        calls = right.get(request.messages[-1].text, ()) if request.model == "good" else ()
+        return Reply("" if calls else "Well.", "tool_calls" if calls else "stop", tool_calls=calls)
+
+    monkeypatch.setattr(connections, "connect", lambda name: ScriptedEndpoint(calling, name="openai"))
+    run_id = a_run(database, api.plan(prompt, cases, models=["openai/good", "openai/lazy"]))
+    passed: dict[str, list[bool | None]] = {"good": [], "lazy": []}
+    for row in result_rows(database, run_id):
+        passed[row.model].append(row.scores["tool-sequence"].passed)
+    assert passed["good"] == [True] * len(cases)
+    assert passed["lazy"] == [case["expected"] == "none" for case in cases]
 
 
 def test_the_continuation_is_plain_and_zero_shot_only() -> None:
