@@ -13,11 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 
 from promptgrid import api, connections, loop
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message, Prompt
+from promptgrid.runner import carry_out as carrying_out
 from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs
@@ -48,6 +50,19 @@ def a_run(database: Database, plan: Plan) -> str:
 def resumed(database: Database, run_id: str) -> RunStatus:
     runs.ask(database, run_id, "resume")
     return carried_out(database, run_id)
+
+
+def halts(patch: pytest.MonkeyPatch) -> list[str]:
+    """A list that fills with the ids of runs of this process as they stop sending, because a pause was asked for."""
+    ids: list[str] = []
+    halt = carrying_out._Run._halt
+
+    def noted(run: carrying_out._Run) -> None:
+        halt(run)
+        ids.append(run.id)
+
+    patch.setattr(carrying_out._Run, "_halt", noted)
+    return ids
 
 
 def until(true: Callable[[], object], seconds: float = 60.0) -> None:

@@ -79,18 +79,21 @@ def test_a_server_that_asks_to_wait_for_no_time_is_not_asked_without_end(
 
 def test_a_run_that_has_ended_allows_nothing_any_more(database: Database, hostile: HostileServer) -> None:
     hostile.latency_s = 0.05
-    narrow = client.submit(database, a_plan(words=40, concurrency=2))
+    narrow = client.submit(database, a_plan(words=1000, concurrency=2))
     wide = client.submit(database, a_plan("no-such", words=1, concurrency=32))
 
     async def both() -> int:
         working = asyncio.create_task(carry_out(database, narrow, connect=connections.connect))
         await carry_out(database, wide, connect=connections.connect)
-        await asyncio.sleep(0.2)
         pace = shared_by_loop().paces[hostile.url]
-        most = 0
-        while not working.done():
+        while pace.in_flight > 2:  # sent while the other one allowed it
+            await asyncio.sleep(0.005)
+        most, calls = 0, hostile.calls("ok")
+        while hostile.calls("ok") < calls + 20:
             most = max(most, pace.in_flight)
             await asyncio.sleep(0.005)
+        runs.ask(database, narrow, "cancel")
+        await working
         return most
 
     assert loop.run_sync(both()) == 2

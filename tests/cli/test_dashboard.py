@@ -71,7 +71,7 @@ class Started:
     ) -> Answer:
         """The answer to one request; with `key`, its cookie goes along."""
         cookie = {"Cookie": f"promptgrid-{self.port}={self.key}"} if key else {}
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, headers={**cookie, **(headers or {})})
             with connection.getresponse() as response:
                 return Answer(response.status, response.headers, response.read().decode())
@@ -225,7 +225,7 @@ def test_a_port_in_use_is_passed_over_and_a_signal_ends_the_server_in_peace(home
             assert running.port != port
             assert running.ask("/_stcore/health").page == "ok"
             running.process.send_signal(getattr(signal, name))
-            _, errors = running.process.communicate(timeout=20)
+            _, errors = running.process.communicate(timeout=60)
         with started([*PROMPTGRID, "--port", str(running.port)], home / "again") as restarted:
             assert restarted.port == running.port  # where bookmarks lead, although its connections linger
     assert running.process.returncode == 0

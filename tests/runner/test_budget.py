@@ -18,7 +18,8 @@ from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs
 from promptgrid.store.attempts import spent
 from promptgrid.store.schema import attempts
-from tests.running import RUNNER, a_plan, carried_out, kill, named, process, resumed, statuses, until
+from tests.faults import modes
+from tests.running import RUNNER, a_plan, carried_out, halts, kill, named, process, resumed, statuses, until
 
 if TYPE_CHECKING:
     from tests.faults.books import Books
@@ -115,14 +116,17 @@ def test_no_fault_makes_a_run_cross_its_limit_of_calls(
     assert 25 < spent(database, run_id).calls <= 30
 
 
-def test_calls_that_time_out_stay_reserved(database: Database, hostile: HostileServer, home: Path) -> None:
-    settings(home, f'[slow]\nbase_url = "{hostile.url}"\ntimeout_s = 0.2\n')
+def test_calls_that_time_out_stay_reserved(
+    database: Database, hostile: HostileServer, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings(home, f'[slow]\nbase_url = "{hostile.url}"\ntimeout_s = 1\n')
     hostile.script("m", "slow-body")
+    monkeypatch.setattr(modes, "SLOW_S", 8.0)
     plan = a_plan(words=30, concurrency=8, budget="10calls", max_tokens=ROOM)
     run_id = client.submit(database, replace(plan, models=("slow/m",)))
     to_the_last(database, run_id)
     assert hostile.calls("m") == spent(database, run_id).calls == 10
-    assert hostile.hung_up == 10
+    until(lambda: hostile.hung_up == 10)
 
 
 @pytest.mark.parametrize("budget", ["40calls", "3000tok", "3000usd"])
@@ -144,13 +148,13 @@ def test_calls_lost_with_a_killed_runner_stay_reserved(
     database: Database, hostile: HostileServer, home: Path, mode: str
 ) -> None:
     hostile.script("m", mode)
-    hostile.latency_s = 0.1
     run_id = client.submit(database, a_plan("m", words=90, concurrency=8, budget="60calls", max_tokens=ROOM))
     for _ in range(2):
-        before = len(named(database, run_id))
+        hostile.passes, wanted = 4, len(named(database, run_id)) + 4
         with process(home, *RUNNER) as runner:
-            until(lambda before=before: len(named(database, run_id)) >= before + 4)  # type: ignore[misc]
+            until(lambda wanted=wanted: len(named(database, run_id)) == wanted)  # type: ignore[misc]
             kill(runner)
+    hostile.passes = None
     with process(home, *RUNNER):
         until(lambda: runs.find_run(database, run_id).status == "stopped")
     to_the_last(database, run_id)
@@ -160,14 +164,20 @@ def test_calls_lost_with_a_killed_runner_stay_reserved(
     assert 60 - len(named(database, run_id)) <= 2 * 16  # the calls of two killed runners, on their way or in line
 
 
-def test_after_a_pause_nothing_stays_reserved(database: Database, hostile: HostileServer) -> None:
-    hostile.latency_s = 0.03
+def test_after_a_pause_nothing_stays_reserved(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halted = halts(monkeypatch)
     run_id = client.submit(database, a_plan("m", words=400, concurrency=8, budget="400calls", max_tokens=ROOM))
     for wanted in range(10, 100, 10):
+        hostile.passes = wanted - len(named(database, run_id))
+        halted.clear()
         carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
         until(lambda wanted=wanted: len(named(database, run_id)) >= wanted)  # type: ignore[misc]
         runs.ask(database, run_id, "pause")
-        assert carrying.result(timeout=10) == "paused"
+        until(lambda: halted)
+        hostile.passes = None
+        assert carrying.result(timeout=60) == "paused"
         assert reserved(database) == 0
         runs.ask(database, run_id, "resume")
     assert spent(database, run_id).calls == len(named(database, run_id)) == paid(hostile.books).calls

@@ -29,7 +29,7 @@ from promptgrid.runner.lock import RunnerLock
 from promptgrid.store import Database, attempts, commits, runs
 from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.runs import RunStatus
-from tests.running import until
+from tests.running import halts, until
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -206,16 +206,21 @@ def test_an_endpoint_that_is_down_is_a_failed_cell(database: Database, monkeypat
     assert "127.0.0.1:9" in rows[0].error
 
 
-def test_a_pause_lets_the_calls_in_flight_come_in(database: Database, hostile: HostileServer) -> None:
-    run_id = client.submit(database, a_plan("ok+ok+slow+ok", words=5, concurrency=1))
+def test_a_pause_lets_the_calls_in_flight_come_in(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hostile.passes, halted = 2, halts(monkeypatch)
+    run_id = client.submit(database, a_plan(words=5, concurrency=1))
     carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
-    until(lambda: hostile.calls("ok+ok+slow+ok") == 3)
+    until(lambda: hostile.calls("ok") == 3)
     runs.ask(database, run_id, "pause")
-    assert carrying.result(timeout=10) == "paused"
+    until(lambda: halted)
+    hostile.passes = None
+    assert carrying.result(timeout=60) == "paused"
     assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 3, "pending": 2}
     runs.ask(database, run_id, "resume")
     assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
-    assert hostile.calls("ok+ok+slow+ok") == 5
+    assert hostile.calls("ok") == 5
 
 
 @pytest.mark.parametrize("paused_first", [False, True])
@@ -227,9 +232,7 @@ def test_a_cancel_ends_the_calls_in_flight(database: Database, hostile: HostileS
         assert runs.ask(database, run_id, "pause") == "pausing"
         until(lambda: runs.progress(database, run_id).in_flight == 1)
     runs.ask(database, run_id, "cancel")
-    started = time.monotonic()
-    assert carrying.result(timeout=10) == "cancelled"
-    assert time.monotonic() - started < 5  # not the two minutes that a call may take
+    assert carrying.result(timeout=60) == "cancelled"  # not the two minutes that a call may take
     assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 2, "cancelled": 3}
     until(lambda: hostile.hung_up == 1)
 
@@ -354,19 +357,20 @@ def runner_process(home: Path, hostile: HostileServer) -> subprocess.Popen[bytes
 def test_a_killed_runners_run_is_finished_by_the_next_one(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
-    run_id = client.submit(database, a_plan("slow", words=12, concurrency=2))
+    hostile.passes = 3
+    run_id = client.submit(database, a_plan(words=12, concurrency=2))
     first = runner_process(home, hostile)
-    until(lambda: runs.progress(database, run_id).done >= 3)
+    until(lambda: runs.progress(database, run_id).done == 3 and hostile.books.in_flight == 2)
     first.send_signal(signal.SIGKILL)
     first.wait()
-    count = runs.progress(database, run_id).done
-    sent = hostile.calls("slow")
+    until(lambda: not hostile.books.in_flight)
+    hostile.passes = None
     second = runner_process(home, hostile)
     until(lambda: runs.find_run(database, run_id).status == "finished")
     second.terminate()
     second.wait()
     assert Counter(r.status for r in result_rows(database, run_id)) == {"answered": 12}
-    assert hostile.calls("slow") == sent + 12 - count  # nothing that was committed is sent again
+    assert hostile.calls("ok") == 12 + 2  # nothing that was committed is sent again
 
 
 def test_only_one_successor_waits_for_a_busy_runner(hostile: HostileServer, home: Path) -> None:

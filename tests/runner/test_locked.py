@@ -67,11 +67,12 @@ def test_a_database_locked_for_long_stops_the_run_keeps_what_is_paid_and_sends_n
     patience_s: float,
 ) -> None:
     monkeypatch.setattr("promptgrid.calls.journal._FULL_DISK_S", patience_s)
-    hostile.latency_s = 0.02
+    hostile.latency_s, hostile.passes = 0.02, 10
     run_id = client.submit(impatient, a_plan(words=200, concurrency=4))
     carrying = loop.start(carry_out(impatient, run_id, connect=connections.connect))
-    until(lambda: len(named(impatient, run_id)) >= 10)
+    until(lambda: len(named(impatient, run_id)) == 10)
     with locked(impatient):
+        hostile.passes = None
         until(lambda: ("locked" in caplog.text or carrying.done()) and not hostile.books.in_flight)
         if patience_s < 1:
             with pytest.raises(StoreError, match="locked"):

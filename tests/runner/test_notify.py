@@ -36,7 +36,7 @@ def command() -> str:
 
 
 def told() -> dict[str, Any]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not Path("told.json").exists():
         assert time.monotonic() < deadline, "the command was not started"
         time.sleep(0.01)
@@ -46,7 +46,7 @@ def told() -> dict[str, Any]:
 def seen_off() -> None:
     for thread in threading.enumerate():
         if thread.name == "notify":
-            thread.join(20)
+            thread.join(60)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="quotes as a POSIX shell does")

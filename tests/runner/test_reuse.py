@@ -17,7 +17,7 @@ from promptgrid.runner import client
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.store import Database, runs
 from promptgrid.store.results import ResultRow, result_rows
-from tests.running import a_plan, carried_out, replies_of, resumed, until
+from tests.running import a_plan, carried_out, halts, replies_of, resumed, until
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
@@ -132,15 +132,21 @@ def test_fresh_asks_again_for_every_sample_and_keeps_the_old_replies(
     assert [row.reply_id for row in latest] == [row.reply_id for row in new]
 
 
-def test_a_fresh_run_that_is_resumed_pays_nothing_twice(database: Database, hostile: HostileServer) -> None:
+def test_a_fresh_run_that_is_resumed_pays_nothing_twice(
+    database: Database, hostile: HostileServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    halted = halts(monkeypatch)
     rows_of(database, a_plan("m", words=12))
-    hostile.latency_s = 0.05
     run_id = client.submit(database, a_plan("m", words=12, fresh=True, concurrency=2))
     for wanted in (4, 8):
+        hostile.passes = wanted - runs.progress(database, run_id).done
+        halted.clear()
         carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
         until(lambda wanted=wanted: runs.progress(database, run_id).done >= wanted)  # type: ignore[misc]
         runs.ask(database, run_id, "pause")
-        carrying.result(timeout=10)
+        until(lambda: halted)
+        hostile.passes = None
+        assert carrying.result(timeout=60) == "paused"
         runs.ask(database, run_id, "resume")
     assert carried_out(database, run_id) == "finished"
     assert hostile.calls("m") == 24
@@ -185,7 +191,7 @@ def test_two_runs_of_one_plan_at_once_pay_once(database: Database, hostile: Host
     hostile.latency_s = 0.05
     ids = [client.submit(database, a_plan("m", words=8, concurrency=2)) for _ in range(2)]
     carrying = [loop.start(carry_out(database, run_id, connect=connections.connect)) for run_id in ids]
-    assert [one.result(timeout=20) for one in carrying] == ["finished", "finished"]
+    assert [one.result(timeout=60) for one in carrying] == ["finished", "finished"]
     assert hostile.calls("m") == len(set(replies_of(database))) == 8
 
 

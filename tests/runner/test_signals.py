@@ -30,14 +30,15 @@ def test_a_process_that_was_stopped_reads_the_answers_that_arrived_meanwhile(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
     (home / "config").mkdir(exist_ok=True)
-    (home / "config" / "endpoints.toml").write_text(f'[openai]\nbase_url = "{hostile.url}"\ntimeout_s = 2\n')
-    hostile.latency_s = 1.0
+    (home / "config" / "endpoints.toml").write_text(f'[openai]\nbase_url = "{hostile.url}"\ntimeout_s = 4\n')
+    hostile.passes = 0
     run_id = client.submit(database, a_plan(words=CALLS, concurrency=CALLS))
     with process(home, *RUNNER) as runner:
         until(lambda: hostile.books.in_flight == CALLS)
         runner.send_signal(signal.SIGSTOP)
+        hostile.passes = None
         until(lambda: not hostile.books.in_flight)
-        time.sleep(2.0)  # every call's time has passed
+        time.sleep(4.0)  # every call's time has passed
         runner.send_signal(signal.SIGCONT)
         until(lambda: runs.find_run(database, run_id).status == "finished")
     assert statuses(database, run_id) == {"answered": CALLS}
@@ -50,15 +51,18 @@ def test_a_process_that_was_stopped_reads_the_answers_that_arrived_meanwhile(
 def test_a_process_that_is_asked_to_end_pauses_its_run_and_takes_in_the_calls_in_flight(
     command: str, name: str, database: Database, hostile: HostileServer, home: Path
 ) -> None:
-    hostile.latency_s = 0.7
-    run_id = client.submit(database, a_plan(words=30, concurrency=CALLS))
+    hostile.passes = 0
+    run_id = client.submit(database, a_plan(words=100, concurrency=CALLS))
     arguments = RUNNER if command == "runner" else ("-m", "promptgrid", "resume", run_id)
     with process(home, *arguments) as carrying:
         until(lambda: hostile.books.in_flight == CALLS)
         carrying.send_signal(getattr(signal, name))
-        carrying.wait(20)
+        until(lambda: runs.find_run(database, run_id).status == "pausing")
+        hostile.latency_s, hostile.passes = 1.0, None  # those that are sent before the process reads that are slow
+        carrying.wait(60)
     assert runs.find_run(database, run_id).status == "paused"
-    assert statuses(database, run_id)["answered"] == len(hostile.books.completions) < 30
+    assert statuses(database, run_id)["answered"] == len(hostile.books.completions) < 100
+    hostile.latency_s = 0.0
     runs.ask(database, run_id, "resume")
     assert carried_out(database, run_id) == "finished"
     assert set(sent(hostile).values()) == {1}
@@ -74,5 +78,5 @@ def test_a_second_signal_abandons_the_calls_in_flight(
         carrying.send_signal(signal.SIGTERM)
         until(lambda: runs.find_run(database, run_id).status == "pausing")
         carrying.send_signal(signal.SIGTERM)
-        carrying.wait(20)
+        carrying.wait(60)
     assert runs.find_run(database, run_id).status == "paused"
