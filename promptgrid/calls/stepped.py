@@ -30,6 +30,7 @@ from promptgrid.store.database import Row
 from promptgrid.store.steps import StepRecord, StoredStep, steps_of
 from promptgrid.store.stored_replies import stored_replies
 from promptgrid.techniques import Done, StepCall, StepReply
+from promptgrid.tokens import count_request, counter
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,23 @@ class CellSteps:
         self.context.journal.write(JournalEntry(steps=[record]))
         return StepReply(call, stored.text, reasoning=stored.reasoning, tool_calls=stored.tool_calls)
 
+    async def _check_length(self, call: StepCall, point: Point) -> None:
+        """Raises _StepFailed if the call cannot fit into the context of its model: it is not sent."""
+        facts, request = self.context.facts(point.model_ref), point.request
+        room = request.parameters.max_tokens or 1
+        # A token is at least one byte; 16 covers a role's overhead. Most calls need no count.
+        most = sum(len(message.text.encode("utf-8", "replace")) + 16 for message in request.messages)
+        if facts.context is None or most + room <= facts.context:
+            return
+        count = await asyncio.to_thread(lambda: count_request(request, counter(point.model_ref)))
+        tokens = count.tokens if count.exact else count.least
+        if tokens + room > facts.context:
+            needed = f"{tokens:,} prompt tokens and {room:,} for the reply"
+            message = f"{needed} are over the limit of {facts.context:,} of {point.model_ref}. It was not sent."
+            raise _StepFailed(call.ask.step, EndpointError("too_long", message))
+
     async def _sent(self, call: StepCall, point: Point) -> StepReply:
+        await self._check_length(call, point)
         batch = _StepBatch(point, (self.cell.sample,), (self.cell.position,), call=call)
         failed = await self.send(batch)
         if failed:

@@ -17,7 +17,7 @@ from promptgrid.prompt.braces import braces_sentence, single_braces
 from promptgrid.prompt.chained import needed_variables
 from promptgrid.prompt.parameters import SPECS
 from promptgrid.prompt.template import variables
-from promptgrid.techniques import select_examples, votes
+from promptgrid.techniques import parse_technique, select_examples, votes
 from promptgrid.text import one_line
 
 LEAST_VOTES = 3  # samples of a case, of which two can agree against one
@@ -30,12 +30,26 @@ def doubts(plan: Plan) -> list[str]:
     PromptError for broken Jinja."""
     columns, lines = plan.columns, [*braces_doubts(plan), *votes_doubts(plan)]
     for prompt in plan.prompts:
+        lines += [f'"{prompt.name}": {problem}' for problem in _blind_choices(plan, prompt)]
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in unread_expected(prompt, plan.cases)]
         lines += examples_doubts(prompt, plan.techniques)
         lines += [*_unscored(plan, prompt, columns), *_unused_columns(plan, prompt, columns)]
         lines += [f'"{prompt.name}": {problem}' for problem in _check_problems(plan, prompt)]
     return list(dict.fromkeys(lines))
+
+
+def _blind_choices(plan: Plan, prompt: Prompt) -> Iterator[str]:
+    """Yields a sentence for each technique that chooses among replies by checks, if no check can choose: those that
+    compare with the expected answer or ask a model may not."""
+    if any(check.plain and not needs_expected(check) for check in plan.checks_for(prompt)):
+        return
+    for text in plan.techniques:
+        if parse_technique(text)[1].get("choose") == "check":
+            yield (
+                f"{text} finds no check that may choose, and takes the first reply: add one that needs no expected"
+                " answer, such as length, regex or json-schema."
+            )
 
 
 def _unscored(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:

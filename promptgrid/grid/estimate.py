@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.models import ModelFacts, cost_of
-from promptgrid.prompt import Parameters
-from promptgrid.techniques import most_calls
+from promptgrid.prompt import Parameters, Prompt
+from promptgrid.prompt.chained import step_prompt
+from promptgrid.techniques import technique_calls
 from promptgrid.tokens import Count
 
 _SCORED_TOGETHER = 200  # number of replies scored together; the last embedding call for them may not be full
@@ -67,8 +68,9 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
 def estimate_point(
     planned: PlannedPoint, facts: ModelFacts, samples: int, stored: Collection[int], repeated: bool, a_call: int = 1
 ) -> Estimate:
-    """Returns the estimate of one point's cells: one for each sample number below `samples`; those in `stored` have a
-    reply. With `repeated`, an earlier point sends the same calls, and all these cells share its replies.
+    """Returns the estimate of one point's cells, each of which makes one call: one cell for each sample number below
+    `samples`; those in `stored` have a reply. With `repeated`, an earlier point sends the same calls, and all these
+    cells share its replies.
 
     One call answers up to `a_call` cells, and its prompt is counted and paid once. A beam search answers one.
     """
@@ -76,8 +78,6 @@ def estimate_point(
     notes = (note,) if note else ()
     if not planned.fits:
         return Estimate(too_long=samples, notes=notes)
-    if most_calls(planned.point.prompt, planned.point.technique) > 1:
-        return _estimate_steps(planned, facts, samples, notes)
     if repeated:
         return Estimate(shared=samples, notes=notes)
     missing = [sample for sample in range(samples) if sample not in stored]
@@ -101,26 +101,62 @@ def estimate_point(
     )
 
 
-def _estimate_steps(planned: PlannedPoint, facts: ModelFacts, samples: int, notes: tuple[str, ...]) -> Estimate:
-    """Returns the estimate of a technique that makes several calls. The lowest cost is that of the first prompt alone;
-    the highest has every call that the technique may make, each with all earlier replies at their greatest length."""
-    most, tokens = most_calls(planned.point.prompt, planned.point.technique), planned.count.tokens
-    room = _room(planned.point.request.parameters, facts)
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Calls of a cell that follow each other: the most of them, their model (ENDPOINT/MODEL), and the most tokens of
+    each reply that the prompt names (None: those of the plan)."""
+
+    ref: str
+    calls: int
+    room: int | None = None
+
+
+def _stretches(prompt: Prompt, technique: str, ref: str, room: int | None = None) -> Iterator[_Stretch]:
+    """Yields the calls of a cell in order: those of the steps of the prompt's chain, each with its own model, then
+    those of the prompt itself."""
+    for step in prompt.chain:
+        own = step_prompt(step)
+        inside = list(_stretches(own, step.technique, step.model or ref, own.parameters.max_tokens))
+        yield from inside * step.repeat
+    yield _Stretch(ref, technique_calls(technique), room)
+
+
+def estimate_steps(
+    planned: PlannedPoint, facts_of: Callable[[str], ModelFacts], samples: int
+) -> Mapping[str, Estimate]:
+    """Returns the estimate of a point whose cells make several calls, by model (ENDPOINT/MODEL): `facts_of` returns the
+    facts about each. The cells belong to the point's own model. The lowest cost is that of the first prompt alone; the
+    highest has every call that may be made, each with all earlier replies at their greatest length."""
+    ref, tokens, note = planned.point.model_ref, planned.count.tokens, planned.point.variant.note
+    shares: dict[str, list[Estimate]] = {ref: [Estimate(asked=samples, notes=(note,) if note else ())]}
+    before: int | None = 0
+    for at, stretch in enumerate(_stretches(planned.point.prompt, planned.point.technique, ref)):
+        facts = facts_of(stretch.ref)
+        room = stretch.room or _room(planned.point.request.parameters, facts)
+        share = _estimate_stretch(facts, tokens, stretch.calls, room, before, samples, first=at == 0)
+        shares.setdefault(stretch.ref, []).append(share)
+        before = None if before is None or room is None else before + stretch.calls * (room + _STEP_WORDING)
+    return {ref: total(parts) for ref, parts in shares.items()}
+
+
+def _estimate_stretch(
+    facts: ModelFacts, tokens: int, calls: int, room: int | None, before: int | None, samples: int, *, first: bool
+) -> Estimate:
+    """Returns the estimate of calls that follow each other, whose prompts have the `tokens` of the first one, and at
+    most `before` tokens of earlier replies. Only the first call of a cell is certain."""
     whole = None
-    if room is not None:
-        earlier = (room + _STEP_WORDING) * most * (most - 1) // 2
-        whole = cost_of(facts, most * tokens + earlier, most * room).usd
+    if room is not None and before is not None:
+        prompts = calls * (tokens + before) + (room + _STEP_WORDING) * calls * (calls - 1) // 2
+        whole = cost_of(facts, prompts, calls * room).usd
     return Estimate(
-        calls=samples * most,
-        spare_calls=samples * (most - 1),
-        asked=samples,
-        prompt_tokens=samples * most * tokens,
-        completion_ceiling=_times(samples * most, room),
+        calls=samples * calls,
+        spare_calls=samples * (calls - first),
+        prompt_tokens=samples * calls * tokens,
+        completion_ceiling=_times(samples * calls, room),
         exact=False,
         reason="later steps hold earlier replies, and a technique may end early",
-        cost_floor=_times(samples, cost_of(facts, tokens).usd),
+        cost_floor=_times(samples, cost_of(facts, tokens).usd) if first else 0.0,
         cost_ceiling=_times(samples, whole),
-        notes=notes,
     )
 
 

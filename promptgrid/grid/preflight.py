@@ -20,12 +20,14 @@ from promptgrid.grid.estimate import (
     ModelCheck,
     estimate_judged,
     estimate_point,
+    estimate_steps,
     estimate_vectors,
     total,
     vector_calls,
 )
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.models import ModelFacts
+from promptgrid.techniques import most_calls
 from promptgrid.tokens import ReportedUsage
 
 if TYPE_CHECKING:
@@ -131,8 +133,9 @@ class EstimateTally:
 
     def __post_init__(self) -> None:
         inexact = Estimate(exact=False, reason="the replies are not there yet")
-        self._facts = {ref: connections.model_facts(ref) for ref in self.plan.models}
-        self._models = dict.fromkeys(self.plan.models, Estimate())
+        every = (*self.plan.models, *self.plan.step_models)
+        self._facts = {ref: connections.model_facts(ref) for ref in every}
+        self._models = dict.fromkeys(every, Estimate())
         self._judges = dict.fromkeys(self.judges, inexact)
         self._prompts = {
             check: {(p.name, p.version) for p in self.plan.prompts if check in map(str, self.plan.checks_for(p))}
@@ -147,19 +150,25 @@ class EstimateTally:
         planned = iter(planned)
         while chunk := list(islice(planned, _LOOKUP)):
             stored = {} if self.plan.fresh else self.stored([one.point.key for one in chunk])
-            for ref in dict.fromkeys(one.point.model_ref for one in chunk):
-                mine = [self._replies(one, stored) for one in chunk if one.point.model_ref == ref]
-                self._models[ref] = total((self._models[ref], *mine))
+            shares: dict[str, list[Estimate]] = {}
+            for one in chunk:
+                for ref, share in self._replies(one, stored).items():
+                    shares.setdefault(ref, []).append(share)
+            self._models |= {ref: total((self._models[ref], *mine)) for ref, mine in shares.items()}
             for check, judge in self.judges.items():
                 self._judges[check] = total((self._judges[check], *self._judged(chunk, check, judge)))
             self._points += len(chunk)
             yield from chunk
 
-    def _replies(self, one: PlannedPoint, stored: Mapping[str, Iterable[int]]) -> Estimate:
+    def _replies(self, one: PlannedPoint, stored: Mapping[str, Iterable[int]]) -> Mapping[str, Estimate]:
+        """Returns the estimate of the point's replies by model: steps of a chain may ask others than the point's."""
         key, samples = one.point.key, self.plan.samples
         repeated = not self._seen.add(int(key[:16], 16))
         ref = one.point.model_ref
-        return estimate_point(one, self._facts[ref], samples, set(stored.get(key, ())), repeated, self._a_call[ref])
+        if one.fits and most_calls(one.point.prompt, one.point.technique) > 1:
+            return estimate_steps(one, self._facts.__getitem__, samples)
+        known = set(stored.get(key, ()))
+        return {ref: estimate_point(one, self._facts[ref], samples, known, repeated, self._a_call[ref])}
 
     def _judged(self, chunk: Sequence[PlannedPoint], check: str, judge: ModelCheck) -> Iterator[Estimate]:
         estimate = estimate_vectors if judge.texts_a_call else estimate_judged
@@ -169,7 +178,7 @@ class EstimateTally:
 
     def preflight(self) -> Preflight:
         """Returns the preflight of all points that `through` has yielded so far."""
-        models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.asked))
+        models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.asked or share.calls))
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)

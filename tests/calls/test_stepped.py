@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -21,10 +21,8 @@ from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.steps import steps_of
 from promptgrid.techniques import TECHNIQUES, Ask, Done, Task, Technique
 from promptgrid.techniques.steps import Steps
+from tests.faults.server import HostileServer
 from tests.running import RUNNER, carried_out, kill, process, until
-
-if TYPE_CHECKING:
-    from tests.faults.server import HostileServer
 
 pytestmark = pytest.mark.usefixtures("endpoint")
 PROMPT = Prompt("sum", (Message("user", "What is {{ sum }}?"),), answer=AnswerRule("number"))
@@ -127,7 +125,7 @@ def test_a_check_chooses_without_the_expected_answer(database: Database, hostile
     plan = a_plan("1+2", technique="best-of-n:n=2,choose=check", checks=["number", "length:max=2"])
     _, (row,) = rows_of(database, plan)
     assert row.output == "Answer: 3"
-    plan = a_plan("1+2", technique="best-of-n:n=2,choose=check", checks=["number"], fresh=True)
+    plan = a_plan("1+2", technique="best-of-n:n=2,choose=check", checks=["number"], fresh=True, doubts=False)
     _, (row,) = rows_of(database, plan)
     assert "no check could score a candidate" in row.answer_note
 
@@ -240,3 +238,19 @@ def test_a_process_killed_in_mid_chain_costs_the_call_in_flight_and_no_other(
     (row,) = result_rows(database, run_id)
     assert (row.answer, row.calls) == ("3", 3)
     assert hostile.calls("ok") == 4  # the critique twice: it was in flight
+
+
+def test_a_later_step_that_does_not_fit_is_not_sent_and_says_so(
+    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / "config").mkdir(parents=True, exist_ok=True)
+    (home / "config" / "models.toml").write_text('[models."ok"]\ncontext = 180\n')
+    with HostileServer(kind="llama.cpp") as server:  # its tokens can be counted
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        server.answer = lambda body: "many words in one " * 400
+        run_id, (row,) = rows_of(database, a_plan("1+2", max_tokens=90))
+        assert (row.status, row.error_kind) == ("too_long", "too_long")
+        assert row.error.startswith("Step critique 1: ")
+        assert "are over the limit of 180 of openai/ok. It was not sent." in row.error
+        assert server.calls("ok") == 1
+        assert [one.step for one in steps_of(database, run_id, row.position)] == ["draft"]

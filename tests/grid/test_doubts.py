@@ -235,3 +235,12 @@ def test_an_example_that_asks_the_question_of_the_case_itself_is_told(
     prompt = replace(base.prompts[0], examples=tuple(Example(values, "a") for values in inputs))
     sentences = doubts(replace(base, prompts=(prompt,), techniques=techniques))
     assert [words in sentence for words, sentence in zip(told, sentences, strict=True)] == [True] * len(told)
+
+
+@pytest.mark.parametrize(("check", "told"), [("number", True), ("length:max=50", False)])
+def test_a_choice_by_checks_needs_one_that_may_choose(check: str, told: bool) -> None:
+    one = plan("{{ q }}", AnswerRule("number"), ({"q": "1"}, "1"))
+    chosen = replace(one, techniques=("best-of-n:choose=check",), checks=(parse_check(check),))
+    assert any("finds no check that may choose" in line for line in doubts(chosen)) == told
+    judged = replace(chosen, techniques=("best-of-n",))
+    assert not any("may choose" in line for line in doubts(judged))

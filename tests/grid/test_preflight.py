@@ -8,6 +8,7 @@ from promptgrid import api
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid.preflight import EstimateTally, Preflight, preflight
 from promptgrid.prompt import Message, Prompt
+from promptgrid.prompt.model import ChainStep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,3 +130,22 @@ def test_a_technique_in_several_steps_is_estimated_with_all_its_calls() -> None:
     assert not steps.total.exact
     assert steps.total.cost_floor == single.total.cost_floor
     assert (steps.total.cost_ceiling or 0) > 5 * (single.total.cost_ceiling or 0)
+
+
+def chain(model: str) -> Prompt:
+    step = ChainStep("tone", text="user:\nSay {{ word }}.", model=model)
+    return Prompt("reply", (Message("user", "Say {{ tone }}."),), chain=(step,))
+
+
+def test_a_step_that_asks_another_model_is_priced_with_it() -> None:
+    def of(model: str) -> Preflight:
+        plan = api.plan(chain(model), [{"word": "a"}], models="openai/gpt-4o-mini", max_tokens=100)
+        return preflight(EstimateTally(plan, lambda keys: {}, lambda ref: None))
+
+    same, dear = of(""), of("openai/gpt-4o")
+    assert [model.ref for model in same.models] == ["openai/gpt-4o-mini"]
+    mini, full = dear.models
+    assert (mini.ref, mini.calls, full.ref, full.calls) == ("openai/gpt-4o-mini", 1, "openai/gpt-4o", 1)
+    assert (dear.replies.calls, dear.replies.spare_calls, dear.replies.asked) == (2, 1, 1)
+    assert (full.cost_floor or 0) > 0 == mini.cost_floor  # the first call is that of the step
+    assert (dear.total.cost_ceiling or 0) > 5 * (same.total.cost_ceiling or 0)
