@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from promptgrid.errors import ErrorKind
-from promptgrid.prompt import EMPTY, Api, Message, Parameters, ToolCall
+from promptgrid.prompt import EMPTY, Api, Message, Parameters, Tool, ToolCall
 
 before_writing: ContextVar[Callable[[], Awaitable[None]] | None] = ContextVar("before_writing", default=None)
 """Is awaited when a call of this context has its connection, right before the request is written to it. An exception
@@ -23,6 +23,7 @@ class Request:
     asked for, and the k most likely tokens at its position. `prompt_ids` are token ids that replace the text of a plain
     continuation, if the endpoint `takes_tokens`. With `exact`, the built-in model answers from its weights unpacked to
     32 bit, as a beam search does: their probabilities are the same however many requests it works on.
+    `tools` are the functions that the model may call in a chat.
     """
 
     model: str
@@ -34,6 +35,7 @@ class Request:
     logprobs: int | None = None
     prompt_ids: tuple[int, ...] = ()
     exact: bool = False
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.endpoint.usage import count as reported
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Api, Message
+from promptgrid.prompt.tools.protocol import message_field
 
 if TYPE_CHECKING:
     from promptgrid.endpoint.pool import Pool
@@ -186,7 +187,7 @@ def _list_of(value: Any, kind: type[T]) -> list[T]:
 
 
 def _chat(messages: Sequence[Message], tools: Sequence[Any]) -> dict[str, Any]:
-    turns = [{"role": message.role, "content": message.text} for message in messages]
+    turns = [message_field(message) for message in messages]
     return {"messages": turns, "tools": list(tools)} if tools else {"messages": turns}
 
 

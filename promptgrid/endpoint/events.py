@@ -10,6 +10,7 @@ from typing import Any
 
 from promptgrid.endpoint.redaction import redacted
 from promptgrid.errors import EndpointError
+from promptgrid.prompt.tools.protocol import CallDeltas
 
 MOST_CHOICES = 1024
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!$)")  # a \r at the end of the data may be half of \r\n
@@ -66,11 +67,13 @@ class _Choice:
     finish: str = ""
     error: Any = None
     texts: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in _TEXTS})
-    calls: list[Any] = field(default_factory=list)
+    calls: CallDeltas = field(default_factory=CallDeltas)
     logprobs: dict[str, list[Any]] = field(default_factory=dict)
 
     def body(self) -> dict[str, Any]:
-        message = {name: "".join(parts) for name, parts in self.texts.items() if parts} | {"tool_calls": self.calls}
+        message = {name: "".join(parts) for name, parts in self.texts.items() if parts} | {
+            "tool_calls": self.calls.body()
+        }
         whole = {"text": message.get("content")} if self.legacy else {"message": message}
         logprobs = self.logprobs or None
         return {"finish_reason": self.finish or None, "error": self.error, "logprobs": logprobs, **whole}
@@ -93,7 +96,7 @@ class Fold:
 
     def add(self, name: str, data: str) -> tuple[str, bool]:
         """Merges one event, given by its name and data. Returns (the first choice's new text, whether any choice got
-        text or reasoning).
+        text, reasoning or a call).
 
         Raises EndpointError(bad_reply) for data that is not a JSON object.
         """
@@ -143,13 +146,13 @@ class Fold:
         pieces = {name: text for name in _TEXTS if (text := content_text(delta.get(name))) is not None}
         for name, text in pieces.items():
             one.texts[name].append(text)
-        if isinstance(calls := delta.get("tool_calls"), list):
-            one.calls += calls
+        called = one.calls.add(delta.get("tool_calls"), whole="delta" not in choice)
+        called |= one.calls.add_old(delta.get("function_call"))
         if isinstance(logprobs := choice.get("logprobs"), dict):
             for name, values in logprobs.items():
                 one.logprobs.setdefault(name, []).extend(values if isinstance(values, list) else [])
         visible_text = pieces.get("content") or pieces.get("refusal") or ""
-        return at, visible_text, any(pieces.values())
+        return at, visible_text, called or any(pieces.values())
 
 
 def folded(text: str, secrets: tuple[str, ...] = ()) -> Fold:

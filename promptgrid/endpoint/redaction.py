@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from promptgrid.endpoint.base import Reply
+from promptgrid.prompt import ToolCall
 
 SHOWN = "[key]"
 LONG = 16  # letters and digits of a secret that is also found with other characters between them
@@ -46,11 +47,16 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
 
 
 def redacted_reply(reply: Reply, secrets: tuple[str, ...]) -> Reply:
-    """Returns the reply with `[key]` in place of each secret in its text, reasoning, finish reason and model name."""
+    """Returns the reply with `[key]` in place of each secret in its text, reasoning, finish reason, model name and
+    calls."""
     if not secrets:
         return reply
     texts = {name: redacted(getattr(reply, name), secrets) for name in _TEXTS}
-    return replace(reply, **texts)  # type: ignore[arg-type]  # each is a text
+    calls = tuple(
+        ToolCall(*(redacted(text, secrets) for text in (call.id, call.name, call.arguments)))
+        for call in reply.tool_calls
+    )
+    return replace(reply, tool_calls=calls, **texts)  # type: ignore[arg-type]  # each is a text
 
 
 class UnfinishedText:

@@ -12,6 +12,8 @@ from promptgrid.endpoint.events import content_text
 from promptgrid.endpoint.logprobs import read_steps
 from promptgrid.endpoint.usage import Usage, read_usage, shares, without_nothing
 from promptgrid.errors import EndpointError
+from promptgrid.prompt import ToolCall
+from promptgrid.prompt.tools.protocol import read_calls
 
 QUOTE_LIMIT = 300  # characters of foreign text in a sentence
 RAW_LIMIT = 2_000  # characters of foreign text that an error keeps
@@ -28,12 +30,12 @@ _decoder = json.JSONDecoder(parse_constant=lambda _: None)  # made once, since t
 @dataclass(frozen=True, slots=True)
 class _Choice:
     """One choice of a response, as read. `answer` is None if the endpoint sent no text; `chat` is False for a legacy
-    completion."""
+    completion. `calls` are the calls of tools."""
 
     answer: str | None
     reasoning: str
     finish: str
-    calls_tool: bool
+    calls: tuple[ToolCall, ...]
     chat: bool
     steps: tuple[TokenStep, ...]
 
@@ -74,24 +76,26 @@ def replies(data: Mapping[str, Any], n: int, raw: str, *, sums: bool = True, **c
     choices = data.get("choices")
     if not isinstance(choices, list) or not choices:
         raise bad_reply("The endpoint's answer holds no choices.", raw)
+    offers = bool(common.get("sent", {}).get("tools"))
     usable: list[_Choice] = []
     failures: list[EndpointError] = []
     for choice in choices[:n]:
         try:
-            usable.append(_usable(_read_choice(choice, raw), raw))
+            usable.append(_usable(_read_choice(choice, raw), raw, offers))
         except EndpointError as error:
             failures.append(error)
     if not usable:
         raise failures[0]
     usage = read_usage(data)
-    usage = without_nothing(usage) if any(choice.answer for choice in usable) else usage
+    usage = without_nothing(usage) if any(choice.answer or choice.calls for choice in usable) else usage
     if len(choices) > 1 and not sums:
         usage = replace(usage, completion=None, reasoning=None)
     return _shared_out(usable, usage, model_returned=_text(data.get("model")), **common)
 
 
 def _shared_out(choices: list[_Choice], usage: Usage, **common: Any) -> list[Reply]:
-    weights = [len(choice.answer or "") + len(choice.reasoning) + 1 for choice in choices]
+    called = [sum(len(call.arguments) for call in choice.calls) for choice in choices]
+    weights = [len(one.answer or "") + len(one.reasoning) + more + 1 for one, more in zip(choices, called, strict=True)]
     each = zip(choices, shares(usage.completion, weights), shares(usage.reasoning, weights), strict=True)
     return [
         Reply(
@@ -104,6 +108,7 @@ def _shared_out(choices: list[_Choice], usage: Usage, **common: Any) -> list[Rep
             cached_tokens=usage.cached,
             usage_problem=usage.problem,
             steps=choice.steps,
+            tool_calls=choice.calls,
             **common,
         )
         for choice, completion, reasoning in each
@@ -120,20 +125,21 @@ def _read_choice(choice: Any, raw: str) -> _Choice:
     answer, refusal = content_text(message.get("content")), message.get("refusal")
     if not answer and isinstance(refusal, str) and refusal:
         answer, finish = refusal, "refusal"
-    calls_tool = bool(message.get("tool_calls") or message.get("function_call"))
-    return _Choice(answer, _reasoning(message), finish, calls_tool, chat, read_steps(choice.get("logprobs")))
+    return _Choice(answer, _reasoning(message), finish, read_calls(message), chat, read_steps(choice.get("logprobs")))
 
 
-def _usable(choice: _Choice, raw: str) -> _Choice:
-    """Returns the choice if it has a usable answer. Otherwise raises EndpointError: no_answer if the model has ended
-    without one, bad_reply if another attempt may bring one."""
+def _usable(choice: _Choice, raw: str, offers: bool) -> _Choice:
+    """Returns the choice if it has a usable answer, or calls tools and the request `offers` some. Otherwise raises
+    EndpointError: no_answer if the model has ended without one, bad_reply if another attempt may bring one."""
     finish, blank = choice.finish.lower(), not (choice.answer or "").strip()
     if finish in BROKEN_OFF:
         raise bad_reply(f"The endpoint broke the reply off (finish reason {finish}).", raw)
     if finish in WITHHELD:
         how = "withheld the reply" if blank else "cut the reply off"
         raise _no_answer(f"The endpoint's content filter {how}.", raw)
-    if finish in TOOL_CALL or (blank and choice.calls_tool):
+    if choice.calls and offers:
+        return choice
+    if finish in TOOL_CALL or (blank and choice.calls):
         raise _no_answer("The model called a tool in place of an answer.", raw)
     if blank and choice.chat and finish == "length" and not choice.steps:
         hint = "Raise max_tokens, or lower the reasoning effort."

@@ -14,6 +14,7 @@ from promptgrid.endpoint.base import Request
 from promptgrid.endpoint.beams import vllm
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
+from promptgrid.prompt.tools.protocol import choice_field, definitions, message_field
 
 _OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _STREAM_ONLY = re.compile(
@@ -71,6 +72,7 @@ def _alike(one: Request, other: Request) -> bool:
         one.api == other.api == "chat"
         and one.parameters is other.parameters
         and (one.model, one.n, one.logprobs) == (other.model, other.n, other.logprobs)
+        and one.tools is other.tools
     )
 
 
@@ -111,12 +113,18 @@ def streamed(plain: dict[str, Any]) -> dict[str, Any]:
 
 def _content(request: Request) -> dict[str, Any]:
     if request.api == "chat":
-        return {"model": request.model, "messages": _messages(request)}
+        offered = {"tools": definitions(request.tools)} if request.tools else {}
+        return {"model": request.model, "messages": _messages(request), **offered}
     return {"model": request.model, "prompt": plain_prompt(request)}
 
 
-def _messages(request: Request) -> list[dict[str, str]]:
-    return [{"role": message.role, "content": message.text} for message in request.messages]
+def _messages(request: Request) -> list[dict[str, Any]]:
+    return [
+        message_field(message)
+        if message.tool_calls or message.role == "tool"
+        else {"role": message.role, "content": message.text}
+        for message in request.messages
+    ]
 
 
 def plain_prompt(request: Request) -> str | list[int]:
@@ -138,6 +146,8 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     another meaning for some servers."""
     names = {"max_tokens": token_parameter}
     fields = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
+    if "tool_choice" in fields:
+        fields["tool_choice"] = choice_field(fields["tool_choice"])
     if "parallel_tool_calls" in fields:
         fields["parallel_tool_calls"] = fields["parallel_tool_calls"] == "yes"
     fields |= {"n": request.n if request.n > 1 else None, **_probabilities(request)}

@@ -16,6 +16,7 @@ from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.models import tables
 from promptgrid.prompt import Api, Message
+from promptgrid.prompt.tools.protocol import definitions
 from promptgrid.tokens.cache import CountCache, digest
 from promptgrid.tokens.chunks import parts
 from promptgrid.tokens.encodings import ENCODINGS, length
@@ -105,7 +106,9 @@ def counter(model_ref: str) -> Counter:
 
 
 def tools_of(request: Request) -> Sequence[Any]:
-    """The tool definitions of a request; empty if they are not a list."""
+    """The tool definitions of a request in the protocol's JSON; empty if they are not a list."""
+    if request.tools:
+        return definitions(request.tools)
     tools = (request.parameters.extra_body or {}).get("tools")
     return tools if isinstance(tools, list | tuple) else ()
 
