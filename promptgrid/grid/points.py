@@ -183,7 +183,9 @@ def points(
                 messages = tuple(turn.message for turn in call.ask.turns)
                 for variant, parameters in zip(variants, unseeded, strict=True):
                     sent = variant.sent.parameters
-                    plain = Request(model, messages, prompt.api, parameters, variant.token_parameter)
+                    plain = Request(
+                        model, messages, prompt.api, parameters, variant.token_parameter, tools=call.ask.tools
+                    )
                     request = plain if sent.seed is None else replace(plain, parameters=sent)
                     key = request_key(endpoint.wire(plain), sent.seed, identity)
                     point = Point(prompt, technique, k, case, position, name, model, variant, request, key)
@@ -217,7 +219,7 @@ def step_point(point: Point, call: StepCall, endpoints: Mapping[str, Endpoint]) 
     if call.branch and parameters.seed is not None:  # beyond the seeds of the other samples
         parameters = replace(parameters, seed=parameters.seed + call.branch * MAX_SAMPLES)
     messages = tuple(turn.message for turn in ask.turns)
-    request = Request(model, messages, point.prompt.api, parameters, token_parameter)
+    request = Request(model, messages, point.prompt.api, parameters, token_parameter, tools=ask.tools)
     endpoint = endpoints[name]
     wire = endpoint.wire(replace(request, parameters=replace(parameters, seed=None)))
     key = request_key(wire, parameters.seed, endpoint.identity, call.branch)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from promptgrid.answers import case_rule, read_answer
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.chained import step_prompt
 from promptgrid.prompt.model import ChainStep
-from promptgrid.techniques.steps import Ask, Done, StepReply, Steps
+from promptgrid.techniques.steps import Done, StepReply, Steps
 from promptgrid.techniques.wording import wording
 
 Start = Callable[[Prompt, Mapping[str, Any], str], Steps]
@@ -46,7 +47,8 @@ def _named(steps: Steps, name: str, step: ChainStep, prompt: Prompt) -> Steps:
         asks = next(steps)
         while True:
             replies: Sequence[StepReply] = yield [
-                Ask(_joined(name, ask.step), ask.turns, {**own, **ask.changes}, ask.model or step.model) for ask in asks
+                replace(ask, step=_joined(name, ask.step), changes={**own, **ask.changes}, model=ask.model or step.model)
+                for ask in asks
             ]
             asks = steps.send(replies)
     except StopIteration as end:

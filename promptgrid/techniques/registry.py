@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from promptgrid.errors import PlanError
-from promptgrid.prompt import Example, Prompt, expanded
+from promptgrid.prompt import Example, Parameters, Prompt, expanded
 from promptgrid.suggestions import did_you_mean, listed
 from promptgrid.techniques import choosing, decomposition, refinement, single
 from promptgrid.techniques.chain import chain_calls, chained
@@ -26,6 +26,7 @@ from promptgrid.techniques.steps import (
     one_call,
     unscored,
 )
+from promptgrid.techniques.tool_loop import unavailable_tools, with_tools
 from promptgrid.techniques.turns import ExamplesAs, Turn
 from promptgrid.techniques.wording import wording
 
@@ -176,9 +177,10 @@ def technique_calls(text: str) -> int:
 
 
 def most_calls(prompt: Prompt, text: str) -> int:
-    """Returns the most calls that the technique, and before it the prompt's chain, make for one cell. Raises PlanError
-    as `parse_technique` does."""
-    return technique_calls(text) + chain_calls(prompt, most_calls)
+    """Returns the most calls that the technique, with the prompt's tools, and before it the prompt's chain, make for
+    one cell. Raises PlanError as `parse_technique` does."""
+    rounds = prompt.tool_rounds if prompt.tools else 0
+    return technique_calls(text) + rounds + chain_calls(prompt, most_calls)
 
 
 def votes(text: str) -> bool:
@@ -191,6 +193,8 @@ def votes(text: str) -> bool:
 def unavailable(prompt: Prompt, text: str) -> str:
     """Returns the reason why the technique cannot be used with this prompt; "" if it can."""
     technique, _ = parse_technique(text)
+    if reason := unavailable_tools(prompt, isinstance(technique.steps, one_call)):
+        return reason
     if technique is TECHNIQUES["zero-shot"]:
         return ""
     if prompt.api == "completion":
@@ -222,10 +226,11 @@ def progress(
     k: int | None = None,
     examples_as: ExamplesAs = "turns",
     score: ScoreText = unscored,
+    parameters: Parameters | None = None,
 ) -> Progress:
     """Starts the technique for these values, with at most `k` examples (None: all); the first asks are made. With
-    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns. `score` is that of
-    `Task`.
+    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns. `score` and
+    `parameters` are those of `Task`.
 
     Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
     """
@@ -234,6 +239,9 @@ def progress(
         if prompt.chain:
             values = yield from chained(prompt, values, steps, lambda text: parse_technique(text)[0].marks_answer)
         technique, task = _task(prompt, values, text, k, examples_as, score)
+        if prompt.tools and isinstance(technique.steps, one_call):
+            task = task if parameters is None else replace(task, parameters=parameters)
+            return (yield from with_tools(technique.steps.turns(task), task))
         return (yield from technique.steps(task))
 
     return Progress(steps(prompt, values, text, score), most_calls(prompt, text))
@@ -268,7 +276,7 @@ def first_call(
     technique, _ = parse_technique(text)
     if isinstance(technique.steps, one_call) and not prompt.chain:  # the usual case, kept fast for every case of a plan
         _, task = _task(prompt, values, text, k, examples_as)
-        return StepCall(0, 0, 0, Ask("answer", tuple(technique.steps.turns(task))))
+        return StepCall(0, 0, 0, Ask("answer", tuple(technique.steps.turns(task)), tools=prompt.tools))
     return progress(prompt, values, text, k=k, examples_as=examples_as).calls[0]
 
 
