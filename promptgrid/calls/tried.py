@@ -85,4 +85,5 @@ def started(plan: Plan, point: Point) -> Progress:
         k=plan.examples_k,
         examples_as=plan.examples_as,
         score=blind_score(plan, point),
+        parameters=point.variant.parameters,
     )

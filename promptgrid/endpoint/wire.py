@@ -146,6 +146,8 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     another meaning for some servers."""
     names = {"max_tokens": token_parameter}
     fields = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
+    if not request.tools and not (request.parameters.extra_body or {}).get("tools"):
+        fields = {name: value for name, value in fields.items() if name not in ("tool_choice", "parallel_tool_calls")}
     if "tool_choice" in fields:
         fields["tool_choice"] = choice_field(fields["tool_choice"])
     if "parallel_tool_calls" in fields:

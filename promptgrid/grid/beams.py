@@ -16,6 +16,8 @@ def search_problem(ref: str, prompt: Prompt, parameters: Parameters, facts: Mode
         return ""
     if refusal := facts.refusal("beams", parameters.beams):
         return refusal.sentence
+    if prompt.tools:
+        return "a search cannot call tools: leave one of them out"
     if loop.in_loop():  # the endpoint itself refuses what it cannot do
         return ""
     name, model = connections.split_model(ref)

@@ -24,6 +24,7 @@ from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 from promptgrid.techniques import StepCall
+from promptgrid.techniques.tool_loop import missing_tools
 
 _sorted_json = json.JSONEncoder(sort_keys=True).encode
 
@@ -189,7 +190,8 @@ def points(
                     request = plain if sent.seed is None else replace(plain, parameters=sent)
                     key = request_key(endpoint.wire(plain), sent.seed, identity)
                     point = Point(prompt, technique, k, case, position, name, model, variant, request, key)
-                    if call.ask.changes or call.ask.model:  # the cell keeps its own model
+                    ask = call.ask
+                    if ask.changes or ask.model or ask.tools != prompt.tools:  # the cell keeps its own model
                         first = step_point(point, call, endpoints)
                         point = replace(point, request=first.request, key=first.key)
                     yield point
@@ -212,9 +214,9 @@ def step_point(point: Point, call: StepCall, endpoints: Mapping[str, Endpoint]) 
     name, model, token_parameter = point.endpoint, point.model, variant.token_parameter
     if ask.model:
         name, model = split_model(ask.model)
-    if ask.changes or ask.model:
-        facts = model_facts(f"{name}/{model}")
-        parameters = models.parameters.sent(facts, replace(variant.parameters, **ask.changes)).parameters
+    if ask.changes or ask.model or ask.tools != point.prompt.tools:
+        facts, planned = model_facts(f"{name}/{model}"), replace(variant.parameters, **ask.changes)
+        parameters = models.parameters.sent(facts, planned, missing_tools(ask.tools, planned)).parameters
         token_parameter = facts.token_parameter
     if call.branch and parameters.seed is not None:  # beyond the seeds of the other samples
         parameters = replace(parameters, seed=parameters.seed + call.branch * MAX_SAMPLES)
@@ -242,7 +244,7 @@ def _variants(plan: Plan, prompt: Prompt, ref: str) -> list[WireVariant]:
     for parameters in _parameters(plan, prompt):
         if search_problem(ref, prompt, parameters, facts):
             continue
-        sent = models.parameters.sent(facts, parameters)
+        sent = models.parameters.sent(facts, parameters, missing_tools(prompt.tools, parameters))
         same = next((same for same in by_wire if same[0][1].parameters == sent.parameters), None)
         if same is None:
             by_wire.append(same := [])

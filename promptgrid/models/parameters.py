@@ -48,20 +48,25 @@ class _Fate:
     note: str = ""
 
 
-def sent(facts: ModelFacts, planned: Parameters) -> Sent:
+def sent(facts: ModelFacts, planned: Parameters, no_tools: str = "") -> Sent:
     """Returns the parameters that are sent to the model with these facts when a plan has the parameters `planned`.
     Those that the model is known to refuse are left out, each with a note; so are those that sample, beside a beam
-    search, and those of a beam search, without one."""
+    search, those of a beam search, without one, and those on calls of tools if `no_tools` gives the reason why the
+    request cannot have them."""
     if planned.searches:
         return _without(planned, _SAMPLING, "a beam search does not sample")
-    if any(getattr(planned, name) is not None for name in _SEARCH):
-        plain = _without(planned, _SEARCH, "it belongs to a beam search, which takes 2 beams or more")
-        rest = sent(facts, plain.parameters)
+    others = {"it belongs to a beam search, which takes 2 beams or more": _SEARCH, no_tools: _OF_TOOLS}
+    for why, names in others.items():
+        if not why or all(getattr(planned, name) is None for name in names):
+            continue
+        plain = _without(planned, names, why)
+        rest = sent(facts, plain.parameters, no_tools)
         return replace(rest, notes=(*plain.notes, *rest.notes), honoured={**plain.honoured, **rest.honoured})
     effort = _effort(facts, planned.reasoning_effort)
     temperature = _sampling(facts, "temperature", planned.temperature, effort.value)
     top_p = _sampling(facts, "top_p", planned.top_p, effort.value, temperature=temperature.value)
     fates = {"temperature": temperature, "top_p": top_p, "seed": _seed(facts, planned.seed), "reasoning_effort": effort}
+    fates |= {name: _of_tools(facts, name, getattr(planned, name)) for name in _OF_TOOLS}
     if effort.value is None and (needing := _needs_none(facts, fates)):
         # The model's default effort may be listed wrongly. These parameters need effort none, so it is sent too.
         note = f"reasoning_effort none sent too: {facts.model} takes {needing} only without reasoning"
@@ -73,6 +78,7 @@ def sent(facts: ModelFacts, planned: Parameters) -> Sent:
     )
 
 
+_OF_TOOLS = ("tool_choice", "parallel_tool_calls")
 _SAMPLING, _SEARCH = ("temperature", "top_p", "seed"), ("beams", "length_penalty", "early_stop")
 
 
@@ -95,6 +101,13 @@ def _effort(facts: ModelFacts, value: str | None) -> _Fate:
         return _Fate(None, False, f"reasoning_effort {value} not sent: {refusal.sentence}")
     known = value == "none" and facts.temperature == "only_without_reasoning"
     return _Fate(value, True if known else None)
+
+
+def _of_tools(facts: ModelFacts, name: str, value: str | None) -> _Fate:
+    if value is None:
+        return _Fate()
+    refusal = facts.refusal(name, value)
+    return _Fate(None, False, f"{name} {value} not sent: {refusal.sentence}") if refusal else _Fate(value)
 
 
 def _seed(facts: ModelFacts, value: int | None) -> _Fate:

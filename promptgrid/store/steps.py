@@ -125,18 +125,21 @@ def steps_of(database: Database, run_id: str, position: int) -> list[StoredStep]
 
 _IN_FILES = (
     *("number", "round", "step", "reused"),
-    *("endpoint", "model", "text", "reasoning", "finish_reason"),
+    *("endpoint", "model", "text", "reasoning", "finish_reason", "tool_calls"),
     *("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_ms"),
 )
 
 
 def steps_json(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, str]:
     """Returns the calls of the cells from position `first` to `last` as a JSON list, by position; cells of one call are
-    left out. Each item has the step's name, the model, the reply, and its tokens, cost and time."""
+    left out. Each item has the step's name, the model, the reply, its calls of tools if it
+    has any, its tokens, cost and time."""
     columns = [(steps if name in _STEP_COLUMNS else replies).c[name] for name in _IN_FILES]
     query = sa.select(steps.c.position, *columns).join(replies, steps.c.reply_id == replies.c.id)
     mine = query.where(steps.c.run_id == run_id, steps.c.position.between(first, last))
     calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for position, *values in connection.execute(mine.order_by(steps.c.position, steps.c.number)):
-        calls[position].append(dict(zip(_IN_FILES, values, strict=True)))
+        item = dict(zip(_IN_FILES, values, strict=True))
+        called = json.loads(item.pop("tool_calls") or "[]")
+        calls[position].append(item | {"tool_calls": called} if called else item)
     return {position: json.dumps(items, ensure_ascii=False) for position, items in calls.items()}

@@ -47,7 +47,9 @@ def _named(steps: Steps, name: str, step: ChainStep, prompt: Prompt) -> Steps:
         asks = next(steps)
         while True:
             replies: Sequence[StepReply] = yield [
-                replace(ask, step=_joined(name, ask.step), changes={**own, **ask.changes}, model=ask.model or step.model)
+                replace(
+                    ask, step=_joined(name, ask.step), changes={**own, **ask.changes}, model=ask.model or step.model
+                )
                 for ask in asks
             ]
             asks = steps.send(replies)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from promptgrid.errors import PlanError
-from promptgrid.prompt import EMPTY, Example, Message, Prompt, ToolCall
+from promptgrid.prompt import EMPTY, Example, Message, Parameters, Prompt, Tool, ToolCall
 from promptgrid.techniques.turns import ExamplesAs, Turn, as_written, asking
 
 LONGEST = 100_000
@@ -30,13 +30,14 @@ class Ask:
     """One call that a technique asks for: the turns to send, and the name of the `step`, such as `critique 2`.
 
     `changes` are parameters, by name, that replace those of the plan for this call. `model` is ENDPOINT/MODEL; "" means
-    the cell's model.
+    the cell's model. `tools` are the functions that the model may call.
     """
 
     step: str
     turns: tuple[Turn, ...]
     changes: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     model: str = ""
+    tools: tuple[Tool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ class Task:
     """What a technique works on: a prompt, the values of its variables, the selected examples, and the technique's
     `options` by name. With `examples_as="text"` the examples stand inside the question's message, otherwise they are
     turns. `score` marks a reply's text from 0 to 1 by those checks of the plan that need no expected answer (None: no
-    such check can), so that a technique may choose by checks without seeing the answer."""
+    such check can), so that a technique may choose by checks without seeing the answer. `parameters` are
+    those that the plan asks for, before any is left out."""
 
     prompt: Prompt
     values: Mapping[str, Any]
@@ -97,6 +99,7 @@ class Task:
     examples_as: ExamplesAs = "turns"
     options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     score: ScoreText = unscored
+    parameters: Parameters = field(default_factory=Parameters)
 
     @property
     def question(self) -> tuple[Turn, ...]:
@@ -278,4 +281,4 @@ def _ends(text: str) -> str:
 def _odd(reply: StepReply) -> str:
     if len(reply.text) > LONGEST:
         return f"step {reply.call.ask.step} returned {len(reply.text):,} characters, of which {LONGEST:,} were used"
-    return "" if reply.text.strip() else f"step {reply.call.ask.step} returned an empty text"
+    return "" if reply.text.strip() or reply.tool_calls else f"step {reply.call.ask.step} returned an empty text"

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptgrid.prompt import EMPTY, Message, Prompt, Tool, ToolCall
+from promptgrid.prompt import EMPTY, Message, Parameters, Prompt, Tool, ToolCall
 from promptgrid.prompt.tools.protocol import CHOICES
 from promptgrid.techniques.steps import Ask, Done, StepReply, Steps, Task
 from promptgrid.techniques.turns import Turn
@@ -24,6 +24,11 @@ class CallResult:
 
     text: str
     problem: str = ""
+
+
+_SECOND = CallResult(
+    "Error: call one tool at a time. This call was not carried out.", "a second call where one is allowed"
+)
 
 
 def with_tools(turns: Sequence[Turn], task: Task) -> Steps:
@@ -56,7 +61,7 @@ def _changes(task: Task) -> Mapping[str, Any]:
 def _answered(reply: StepReply, results: Sequence[CallResult]) -> tuple[Turn, ...]:
     """Returns the reply and the results of its calls as turns. Arguments that are no JSON object are left out, since
     many servers refuse a request with them; the result quotes them."""
-    calls = tuple(call if arguments_of(call) is not None else replace(call, arguments="{}") for call in reply.tool_calls)
+    calls = tuple(replace(call, arguments="{}") if arguments_of(call) is None else call for call in reply.tool_calls)
     called = Turn(Message("assistant", reply.text, calls), "history")
     given = (Message("tool", one.text, tool_call_id=call.id) for call, one in zip(calls, results, strict=True))
     return (called, *(Turn(message, "history") for message in given))
@@ -64,13 +69,8 @@ def _answered(reply: StepReply, results: Sequence[CallResult]) -> tuple[Turn, ..
 
 def call_results(task: Task, calls: Sequence[ToolCall]) -> list[CallResult]:
     """Returns for each call of a reply its mock result, or the reason why it has none."""
-    first = calls[0]
-    return [
-        CallResult("Error: call one tool at a time. This call was not carried out.", "a second call where one is allowed")
-        if call is not first and task.parameters.parallel_tool_calls == "no"
-        else _result(task, call)
-        for call in calls
-    ]
+    carried_out = calls[:1] if task.parameters.parallel_tool_calls == "no" else calls
+    return [*(_result(task, call) for call in carried_out), *[_SECOND] * (len(calls) - len(carried_out))]
 
 
 def _result(task: Task, call: ToolCall) -> CallResult:
@@ -83,8 +83,8 @@ def _result(task: Task, call: ToolCall) -> CallResult:
     if arguments is None:
         text = f"Error: the arguments must be a JSON object, and are {cut(call.arguments, _QUOTED)!r}."
         return CallResult(text, "arguments that are no JSON object")
-    text = mock_result(tool, arguments, task.values)
-    return CallResult(text) if text is not None else CallResult("Error: no result.", "no mock result fits the call")
+    result = mock_result(tool, arguments, task.values)
+    return CallResult(result) if result is not None else CallResult("Error: no result.", "no mock result fits the call")
 
 
 def arguments_of(call: ToolCall) -> dict[str, Any] | None:
@@ -127,9 +127,12 @@ def unavailable_tools(prompt: Prompt, is_one_call: bool) -> str:
     return "" if is_one_call else "the prompt has tools, which go with techniques of one call only"
 
 
-def missing_choice(prompt: Prompt, choice: str | None) -> str:
-    """Returns why the tool choice cannot be sent with this prompt; "" if it can."""
-    if not prompt.tools:
+def missing_tools(tools: Sequence[Tool], parameters: Parameters) -> str:
+    """Returns the reason why a request that offers these tools cannot have the parameters on calls of tools; "" if it
+    can."""
+    names = {tool.name for tool in tools}
+    if not names and not (parameters.extra_body or {}).get("tools"):
         return "the prompt has no tools"
-    named = choice not in (None, *CHOICES)
-    return f"the prompt has no tool {choice}" if named and choice not in {tool.name for tool in prompt.tools} else ""
+    choice = parameters.tool_choice
+    is_named = choice is not None and choice not in CHOICES
+    return f"the prompt has no tool {choice}" if names and is_named and choice not in names else ""

@@ -4,6 +4,7 @@ cell."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,6 @@ from promptgrid.endpoint.scripted import ScriptedEndpoint
 from promptgrid.prompt import Message, Prompt, Tool, ToolCall
 from promptgrid.store import Database
 from promptgrid.store.results import result_rows
-from promptgrid.techniques import TECHNIQUES, Done, Task, Technique
-from promptgrid.techniques.steps import Steps, one
 from tests.judging.rechecks import rechecked
 from tests.running import a_run
 
@@ -91,21 +90,15 @@ def test_a_check_of_calls_that_is_added_later_judges_the_stored_calls(database: 
     assert passed["tool-args-of"] == [False, False, False, False]
 
 
-def test_the_calls_of_all_steps_of_a_cell_are_judged_together(
-    database: Database, scripted: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def steps(task: Task) -> Steps:
-        for number in (1, 2):
-            yield from one(f"call {number}", task.question, max_tokens=number)
-        return Done((yield from one("answer", task.question, max_tokens=3)))
+def test_the_calls_of_all_steps_of_a_cell_are_judged_together(database: Database, scripted: Any) -> None:
+    by_results = {0: (PARIS,), 1: (ToolCall("2", "get_time", ""),), 2: ()}
 
-    calls = {1: (PARIS,), 2: (ToolCall("2", "get_time", ""),), 3: ()}
-    scripted(lambda request: Reply("text", tool_calls=calls[request.parameters.max_tokens or 0]))
-    assert isinstance(TECHNIQUES, dict)
-    monkeypatch.setitem(TECHNIQUES, "calling", Technique("", steps, lambda options: 3))
+    def calling(request: Request) -> Reply:
+        return Reply("text", tool_calls=by_results[sum(message.role == "tool" for message in request.messages)])
+
+    scripted(calling)
     cases = [{"q": "a", "expected": 'get_weather(city="Paris"); get_time'}]
-    run_id = a_run(
-        database, api.plan(PROMPT, cases, models="openai/m", techniques=["calling"], checks=["tool-sequence"])
-    )
+    plan = api.plan(replace(PROMPT, tool_rounds=2), cases, models="openai/m", checks=["tool-sequence"])
+    run_id = a_run(database, plan)
     rechecked(database, run_id, "later=tool-sequence")
     assert scores(database, run_id) == {"tool-sequence": [True], "later": [True]}
