@@ -10,10 +10,17 @@ from promptgrid.errors import PlanError
 from promptgrid.techniques import TECHNIQUES, StepReply, progress, reached, technique_calls
 from promptgrid.techniques.refinement import says
 from promptgrid.techniques.steps import LONGEST
-from tests.techniques.scripted import PROMPTS, VALUES, carry_out, transcript
+from tests.techniques.scripted import CHAINS, PROMPTS, VALUES, carry_out, transcript
 
 GOLDEN = Path(__file__).parent / "golden"
 SCRIPTS = {
+    "zero-shot": {"en": ["6"], "zh": ["6"]},
+    "few-shot": {"en": ["6"], "zh": ["6"]},
+    "chain-of-thought": {"en": ["3 + 3 is 6.\nAnswer: 6"], "zh": ["3加3等于6。\n答案：6"]},
+    "few-shot-cot": {"en": ["3 + 3 is 6.\nAnswer: 6"], "zh": ["3加3等于6。\n答案：6"]},
+    "self-consistency": {"en": ["3 + 3 is 6.\nAnswer: 6"], "zh": ["3加3等于6。\n答案：6"]},
+    "plan-and-solve": {"en": ["Plan: add from the left.\nAnswer: 6"], "zh": ["计划：从左到右相加。\n答案：6"]},
+    "chain-of-draft": {"en": ["3; 6\nAnswer: 6"], "zh": ["3；6\n答案：6"]},
     "step-back": {
         "en": ["Addition is associative.", "1 + 2 is 3, and 3 + 3 is 6.\nAnswer: 6"],
         "zh": ["加法满足结合律。", "1加2等于3，再加3等于6。\n答案：6"],
@@ -56,8 +63,18 @@ def test_a_strategy_asks_what_its_transcript_says(technique: str, language: str)
     assert transcript(technique, language, iter(SCRIPTS[technique][language])) == golden.read_text("utf-8")
 
 
-def test_every_technique_of_several_calls_has_a_transcript() -> None:
-    assert {text.partition(":")[0] for text in SCRIPTS} == {name for name in TECHNIQUES if technique_calls(name) > 1}
+def test_every_technique_has_a_transcript() -> None:
+    assert {text.partition(":")[0] for text in SCRIPTS} == TECHNIQUES.keys()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_chain_asks_what_its_transcript_says(language: str) -> None:
+    script = {
+        "en": ["1. What is 1 + 2?\n2. And plus 3?", "3", "6", "So it is 6.\nAnswer: 6", "six", "SIX", "Yes, 6."],
+        "zh": ["一、1 + 2是多少？\n二、再加3？", "3", "6", "所以是6。\n答案：6", "六", "陆 SIX", "对，6。"],
+    }
+    golden = (GOLDEN / f"chain-{language}.txt").read_text("utf-8")
+    assert transcript("zero-shot", language, iter(script[language]), CHAINS) == golden
 
 
 def outcome(technique: str, *texts: str) -> tuple[str, str, list[str]]:
