@@ -29,12 +29,14 @@ SampleName = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class SteppedCell:
-    """One pending cell of a technique that makes several calls; `point` has its first call."""
+    """One pending cell of a technique that makes several calls; `point` has its first call, `first` the stored reply to
+    it (None: there is none)."""
 
     plan: Plan
     point: Point
     sample: int
     position: int
+    first: StoredReply | None = None
 
     @property
     def names(self) -> list[SampleName]:
@@ -118,7 +120,7 @@ class Feed:
     def look_up(self, claimed: Sequence[PendingCells]) -> tuple[list[CellOutcome], list[Payload]]:
         """Looks for stored replies to claimed cells. Returns (results of the cells that have one, batches to send for
         the others). The cells must be claimed before, so that a reply that another run stores in the meantime is found.
-        A cell that makes several calls is not looked up here, but call by call.
+        Of a cell that makes several calls only the first is looked up here.
         """
         keys = list({point.key for point, _ in claimed})
         stored = stored_replies(self.database, keys, self.run_id if self.plan.fresh else None)
@@ -126,7 +128,8 @@ class Feed:
         batches: list[Payload] = []
         for point, cells in claimed:
             if most_calls(point.prompt, point.technique) > 1:
-                batches += [SteppedCell(self.plan, point, sample, position) for sample, position in cells]
+                batches += [SteppedCell(self.plan, point, sample, position, stored.get((point.key, sample)))
+                            for sample, position in cells]  # fmt: skip
                 continue
             replies = {sample: stored.get((point.key, sample)) for sample, _ in cells}
             reused += [self._outcome(point, at, reply) for sample, at in cells if (reply := replies[sample])]

@@ -28,7 +28,7 @@ from promptgrid.store import Database
 from promptgrid.store.commits import CellOutcome, CellResult
 from promptgrid.store.database import Row
 from promptgrid.store.steps import StepRecord, StoredStep, steps_of
-from promptgrid.store.stored_replies import stored_replies
+from promptgrid.store.stored_replies import StoredReply, stored_replies
 from promptgrid.techniques import Done, StepCall, StepReply
 from promptgrid.tokens import count_request, counter
 
@@ -130,19 +130,18 @@ class CellSteps:
             self.paid |= not known.reused
             return StepReply(call, known.text, known.finish_reason, known.reasoning, calls_from(known.tool_calls))
         name = (point.key, self.cell.sample)
-        if name in self.cell.names:  # the feed has claimed it
-            return await self._looked_up_or_sent(call, point)
+        if name in self.cell.names:  # the feed has claimed it, and looked it up
+            return await self._reused_or_sent(call, point, self.cell.first)
         if not self.feed.claim_call(name):
             raise InFlightElsewhere
         try:
-            return await self._looked_up_or_sent(call, point)
+            own = self.context.run_id if self.cell.plan.fresh else None
+            replies = await asyncio.to_thread(stored_replies, self.database, [point.key], own)
+            return await self._reused_or_sent(call, point, replies.get(name))
         finally:
             self.context.journal.write(JournalEntry(committed=partial(self.feed.release, [name])))
 
-    async def _looked_up_or_sent(self, call: StepCall, point: Point) -> StepReply:
-        own = self.context.run_id if self.cell.plan.fresh else None
-        replies = await asyncio.to_thread(stored_replies, self.database, [point.key], own)
-        stored = replies.get((point.key, self.cell.sample))
+    async def _reused_or_sent(self, call: StepCall, point: Point, stored: StoredReply | None) -> StepReply:
         if stored is None:
             return await self._sent(call, point)
         reused = stored.shown or stored.run_id != self.context.run_id

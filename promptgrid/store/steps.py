@@ -81,6 +81,11 @@ def _of_cell(*columns: Any) -> sa.Select[Any]:
     return sa.select(*columns).where(mine)
 
 
+_STORED = (  # made once, since to make it takes longer than to execute it
+    _of_cell(*((steps if name in _STEP_COLUMNS else replies).c[name] for name in StoredStep.__slots__))
+    .join_from(steps, replies, steps.c.reply_id == replies.c.id)
+    .order_by(steps.c.number)
+)
 _SUM_UP = (
     cells.update()
     .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
@@ -115,12 +120,8 @@ def sum_up(connection: sa.Connection, run_id: str, outputs: Mapping[int, int | N
 
 def steps_of(database: Database, run_id: str, position: int) -> list[StoredStep]:
     """Returns the calls of the cell at `position`, by their numbers; empty for a cell of one call."""
-    columns = [*(steps.c[name] for name in _STEP_COLUMNS),
-               *(replies.c[name] for name in StoredStep.__slots__ if name not in _STEP_COLUMNS)]  # fmt: skip
-    query = sa.select(*columns).join(replies, steps.c.reply_id == replies.c.id)
-    mine = query.where(steps.c.run_id == run_id, steps.c.position == position).order_by(steps.c.number)
     with database.read() as connection:
-        return [StoredStep(*row) for row in connection.execute(mine)]
+        return [StoredStep(*row) for row in connection.execute(_STORED, {"of_run": run_id, "at": position})]
 
 
 _IN_FILES = (

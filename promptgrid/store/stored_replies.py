@@ -20,6 +20,15 @@ Key = TypeVar("Key", str, int)
 _LATEST = 30  # replies
 _ANSWERS = ("run", "try", "judge")  # the kinds of replies to a request that a plan may count
 _LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 999
+_COLUMNS = ("key", "sample", "id", "text", "reasoning", "run_id", "created", "tool_calls")
+_SHOWN = sa.or_(*(sa.exists().where(table.c.reply_id == replies.c.id) for table in (cells, steps)))
+# Made once: a technique in several steps looks up each call, and to make the query takes longer than to execute it.
+_BY_KEY = (
+    sa.select(*(replies.c[name] for name in _COLUMNS), _SHOWN.label("shown"))
+    .where(replies.c.key.in_(sa.bindparam("keys", expanding=True)))
+    .order_by(replies.c.id)
+)
+_PAID_BY = _BY_KEY.where(replies.c.run_id == sa.bindparam("of_run"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +50,9 @@ def stored_replies(
 ) -> dict[tuple[str, int], StoredReply]:
     """Returns by (key, sample number) the newest stored reply to each sample of the requests with these keys. With
     `run_id`, only replies that this run paid for."""
-    of_cell, of_step = (sa.exists().where(table.c.reply_id == replies.c.id) for table in (cells, steps))
-    shown = (of_cell | of_step).label("shown")
-    columns = (
-        replies.c[name] for name in ("key", "sample", "id", "text", "reasoning", "run_id", "created", "tool_calls")
-    )
-    query = sa.select(*columns, shown).order_by(replies.c.id)
-    if run_id is not None:
-        query = query.where(replies.c.run_id == run_id)
+    query, values = (_BY_KEY, {}) if run_id is None else (_PAID_BY, {"of_run": run_id})
     with database.read() as connection:
-        rows = [row for lot in lots(keys) for row in connection.execute(query.where(replies.c.key.in_(lot)))]
+        rows = [row for lot in lots(keys) for row in connection.execute(query, {"keys": lot, **values})]
     return {(row.key, row.sample): StoredReply(row.id, row.text, row.reasoning, row.run_id, row.shown, row.created,
                                                calls_from(row.tool_calls)) for row in rows}  # fmt: skip
 
