@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,11 @@ def echo_json(text: str) -> None:
 
 def _escaped(character: str) -> str:
     return character if character.isprintable() else json.dumps(character)[1:-1]
+
+
+def terminal_width() -> int:
+    """Returns how many characters a line of the terminal has; a number without limit where stdout is a file or pipe."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from promptgrid import humanize
+from promptgrid.cli.output import terminal_width
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import phrases
 from promptgrid.store.runs import RunInfo, RunProgress
@@ -149,16 +150,33 @@ def totals_json(run_id: str, totals: Sequence[Total]) -> str:
     return json.dumps({"run": run_id, "checks": [asdict(total) for total in totals]}, ensure_ascii=False, indent=2)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Returns a table with columns as wide as their widest cell: the first left-aligned, the others right-aligned."""
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], room: int | None = None) -> str:
+    """Returns a table with columns as wide as their widest cell: the first left-aligned, the others right-aligned. A
+    table wider than `room` (by default the terminal's columns; without a terminal there is no limit) comes in parts,
+    one below the other, each with the first column."""
     from rich.cells import cell_len
 
     lines = [list(header), *map(list, rows)]
     widths = [max(cell_len(line[i]) for line in lines) for i in range(len(header))]
 
-    def padded(text: str, width: int, first: bool) -> str:
-        space = " " * (width - cell_len(text))
-        return text + space if first else space + text
+    def padded(line: Sequence[str], at: int) -> str:
+        space = " " * (widths[at] - cell_len(line[at]))
+        return line[at] + space if at == 0 else space + line[at]
 
-    return "\n".join("  ".join(padded(c, w, i == 0) for i, (c, w) in enumerate(zip(line, widths, strict=True))).rstrip()
-                     for line in lines)  # fmt: skip
+    def block(part: Sequence[int]) -> str:
+        return "\n".join("  ".join(padded(line, at) for at in part).rstrip() for line in lines)
+
+    return "\n\n".join(map(block, _parts(widths, terminal_width() if room is None else room)))
+
+
+def _parts(widths: Sequence[int], room: int) -> list[list[int]]:
+    """Returns the columns of each part of a table (indices into `widths`): the first column and as many of the others
+    as fit into `room`, at least one."""
+    parts, used = [[0]], widths[0]
+    for at, width in enumerate(widths[1:], 1):
+        if used + 2 + width > room and len(parts[-1]) > 1:
+            parts.append([0])
+            used = widths[0]
+        parts[-1].append(at)
+        used += 2 + width
+    return parts

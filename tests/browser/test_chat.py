@@ -205,6 +205,30 @@ def test_a_refresh_in_mid_reply_loses_nothing_and_stop_keeps_what_has_come(
     expect(field).to_have_value("")  # what was sent does not come back as a draft
 
 
+def test_an_edit_saved_while_another_tab_is_answered_keeps_its_text(
+    dashboard: Dashboard, page: Page, warm: BrowserContext
+) -> None:
+    new_conversation(page, dashboard)
+    choose_model(page, "openai/slow-stream")
+    page.get_by_role("textbox", name="Next turn").fill("count")
+    page.get_by_role("button", name="Add only").click()
+    expect(turns(page)).to_have_count(1)
+    expect(page.get_by_role("button", name="Replay from here")).to_have_count(0)  # there is nothing below
+    page.get_by_role("button", name="Edit", exact=True).click()
+    field = page.get_by_role("textbox", name="Text of the turn")
+    field.fill("changed here")
+    other = warm.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name=re.compile("^Send")).click()
+    expect(other.locator(".chat .running pre")).to_contain_text("one two")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("The model is still answering.")).to_be_visible()
+    expect(field).to_have_value("changed here")
+    other.get_by_role("button", name="Stop").click()
+    settled(other, 2)
+    other.close()
+
+
 def scrolled(page: Page) -> float:
     return float(page.get_by_test_id("stMain").evaluate("element => element.scrollTop"))
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 from promptgrid import chat
 from promptgrid.chat import Round, Settings, tree
-from promptgrid.errors import PlanError
+from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.prompt import Prompt, Role
 from promptgrid.store import conversations, drafts
 from promptgrid.store.conversations import Conversation, Node
@@ -135,13 +135,38 @@ def act(conversation_id: str, message: Mapping[str, Any]) -> None:
     """Carries out the action of a button in the log. `message` has the action (`act`: edit, branch, sibling, rerun,
     again, all, delete or part), the turn (`id`), and where the action needs them: `variant` (the id of one), `text`
     (the edited text), `how` ("branch": edit in a new branch), `by` (-1 or 1: the branch before or after), `part` (of
-    the context, to which the turn shall belong). Ignores a turn that was deleted in another tab. Raises PlanError while
-    a reply is in flight, for an empty text, and before a call with settings that are out of range."""
-    conversation = _idle(conversation_id)
-    node = conversation.nodes.get(int(message["id"]))
-    if node is None:
+    the context, to which the turn shall belong).
+
+    Ignores a turn that was deleted in another tab. Raises PlanError while a reply is in flight, for an edit of a
+    deleted turn, for an empty text, and before a call with settings that are out of range. An edit that fails is kept
+    for `refused_edit`.
+    """
+    before = st.session_state.pop(_refused_key(conversation_id), {})
+    try:
+        _act(_idle(conversation_id), message)
+    except PromptgridError:
+        if message["act"] == "edit":
+            st.session_state[_refused_key(conversation_id)] = {**message, "times": before.get("times", 0) + 1}
+        raise
+
+
+def refused_edit(conversation_id: str) -> Mapping[str, Any] | None:
+    """Returns the message of the last action, as `act` takes it, if it was an edit that failed; else None. `times` in
+    it counts the failures in a row."""
+    message: Mapping[str, Any] | None = st.session_state.get(_refused_key(conversation_id))
+    return message
+
+
+def _refused_key(conversation_id: str) -> str:
+    return f"chat_refused_{conversation_id}"
+
+
+def _act(conversation: Conversation, message: Mapping[str, Any]) -> None:
+    node, name, variant = conversation.nodes.get(int(message["id"])), message["act"], message.get("variant")
+    if node is None or node.deleted:
+        if name == "edit":
+            raise PlanError("This turn was deleted in another tab.", hint="Undo the deletion there, or write a turn.")
         return
-    name, variant = message["act"], message.get("variant")
     if name == "edit":
         _edit(conversation, node, variant, str(message["text"]), branch=message["how"] == "branch")
     elif name == "branch":

@@ -22,9 +22,9 @@ _WORDS = {
         "after": ["›", "Next branch"],
         "edit": ["Edit", "Change this text"],
         "branch": ["Branch", "Continue from here; the turns below stay on another branch"],
-        "rerun": ["Run again", "Ask this turn and those below again, on a new branch"],
-        "again": ["Ask again", "Another reply to the same turns, on a new branch"],
-        "all": ["Ask all again", "Another reply of each variant, on a new branch"],
+        "rerun": ["Replay from here", "Send this turn and those below again, one by one, on a new branch"],
+        "again": ["Another reply", "A new reply to the same turns, on a new branch"],
+        "all": ["Another reply of each", "A new reply of each variant to the same turns, on a new branch"],
         "delete": ["Delete", "Remove this turn; the turns below stay"],
         "save": ["Save", "Ctrl+Enter. The turns below stay"],
         "save_branch": ["Save as a branch", "The old text stays on its own branch; replies below are asked for again"],
@@ -48,10 +48,12 @@ def draw_log(
     *,
     key: str,
     busy: bool,
+    refused: Mapping[str, Any] | None = None,
 ) -> None:
     """Draws the turns `nodes`. `visibility` maps the id of a turn to (whether the turn reaches the model, its token
     count). When a button is pressed, calls `on_act` with a `message` as `actions.act` describes it. With `busy`, while
-    the model answers, the buttons are disabled: they keep their room, so that nothing moves."""
+    the model answers, the buttons are disabled: they keep their room, so that nothing moves. `refused`, the message of
+    an edit that could not be carried out, opens the editor of its turn again with its text."""
 
     def on_change() -> None:
         act = st.session_state[key].get("act")
@@ -59,7 +61,8 @@ def draw_log(
             on_act(act)
 
     turns = [_turn(conversation, nodes, node, settings, visibility) for node in nodes]
-    component("chat")(key=key, data={"turns": turns, "words": _WORDS, "busy": busy}, on_act_change=on_change)
+    data = {"turns": turns, "words": _WORDS, "busy": busy, "refused": refused}
+    component("chat")(key=key, data=data, on_act_change=on_change)
 
 
 def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
@@ -89,7 +92,7 @@ def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
         "text": "",
         "at": 1,
         "of": 1,
-        "acts": _acts(node, True, len(settings.variants) > 1),
+        "acts": _acts([node], node, len(settings.variants) > 1),
         "calls": calls_by_action([node], node, settings),
         "parts": [],
         "replies": replies,
@@ -116,7 +119,7 @@ def _turn(
         "text": node.text,
         "at": siblings.index(node.id) + 1,
         "of": len(siblings),
-        "acts": _acts(node, reply, len(settings.variants) > 1),
+        "acts": _acts(nodes, node, len(settings.variants) > 1),
         "calls": calls_by_action(nodes, node, settings),
         "part": node.part,
         "parts": [] if node.role == "system" else _PARTS,
@@ -124,10 +127,18 @@ def _turn(
     }
 
 
-def _acts(node: Node, reply: bool, side_by_side: bool) -> list[str]:
-    if reply:
+def _acts(nodes: Sequence[Node], node: Node, side_by_side: bool) -> list[str]:
+    """Returns the names of the actions on the turn `node`. A user turn before a single reply is not replayed: that is
+    what another reply does."""
+    if tree.is_reply(node):
         return ["all" if side_by_side else "again", "branch", "delete"]
-    return ["edit", *(["rerun"] if node.role == "user" and node.part == "history" else []), "branch", "delete"]
+    replayed = node.role == "user" and node.part == "history" and _asks(nodes, node) > 1
+    return ["edit", *(["rerun"] if replayed else []), "branch", "delete"]
+
+
+def _asks(nodes: Sequence[Node], node: Node) -> int:
+    """Returns how many turns are asked for again when `nodes` are repeated from `node` on."""
+    return sum(step.asks for step in tree.steps(nodes[nodes.index(node) :]))
 
 
 def calls_by_action(nodes: Sequence[Node], node: Node, settings: Settings) -> dict[str, str]:
@@ -137,8 +148,7 @@ def calls_by_action(nodes: Sequence[Node], node: Node, settings: Settings) -> di
     if tree.is_reply(node):
         counts = {"all": variants, "again": 1}
     else:
-        repeated = tree.steps(nodes[nodes.index(node) :])
-        counts = dict.fromkeys(("rerun", "save_branch"), variants * sum(step.asks for step in repeated))
+        counts = dict.fromkeys(("rerun", "save_branch"), variants * _asks(nodes, node))
     return {name: many(count, "call") for name, count in counts.items() if count}
 
 

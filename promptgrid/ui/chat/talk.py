@@ -38,6 +38,7 @@ def talk(
     settled = [node for node in nodes if in_flight is None or node.id != in_flight.slot]
     text = str(st.session_state.get(_text_key(conversation)) or "")
     visibility = _visibility(settled, text, variant, settings, answering=in_flight is not None)
+    refused = actions.refused_edit(conversation.id)
     with st.container(gap=None):
         draw_log(
             conversation,
@@ -47,7 +48,11 @@ def talk(
             actions.attempt(partial(actions.act, conversation.id)),
             key=f"chat_log_{conversation.id}",
             busy=in_flight is not None,
+            refused=refused,
         )
+        if refused and refused["id"] not in [node.id for node in nodes]:
+            st.caption("The text of your edit, whose turn is no longer here:")
+            st.code(str(refused["text"]), language=None, wrap_lines=True)
         if in_flight is not None:
             stop_when_left(in_flight)
             st.session_state.chat_streaming = True  # set here: the round may end before the fragment runs

@@ -9,6 +9,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import ago, moment
+from promptgrid.library.folder import LibraryEntry
+from promptgrid.library.shipped import is_shipped
 from promptgrid.store.drafts import DraftInfo
 from promptgrid.ui import links
 from promptgrid.ui.compose import opened, state, versions
@@ -76,7 +78,11 @@ def status(place: DeltaGenerator, changed: bool) -> None:
         place.caption(f":orange[●] unsaved changes{version}")
     else:
         entry = next((entry for entry in library().entries() if entry.name == current.name), None)
-        place.caption(f"saved {ago(entry.modified)}{version}" if entry else "deleted")
+        place.caption(f"{_saved(entry)}{version}" if entry else "deleted")
+
+
+def _saved(entry: LibraryEntry) -> str:
+    return "comes with Promptgrid" if is_shipped(entry) else f"saved {ago(entry.modified)}"
 
 
 def notices() -> None:

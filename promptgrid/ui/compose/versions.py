@@ -16,7 +16,7 @@ from promptgrid.ui.compose.fields import fields_of
 from promptgrid.ui.compose.opened import ERROR
 from promptgrid.ui.compose.values import values_record
 from promptgrid.ui.server import database, library
-from promptgrid.ui.widgets.callbacks import leaving_error, one_at_a_time
+from promptgrid.ui.widgets.callbacks import close_popover, leaving_error, one_at_a_time
 from promptgrid.ui.widgets.undo import offer_undo
 
 DRAFT = "draft "  # before the id of a draft in the list of versions
@@ -65,6 +65,7 @@ def revert() -> None:
     del st.session_state["compose_opened"]
     st.query_params.pop("prompt", None)
     offer_undo(state.UNDO, f"Discarded {name}.", partial(_bring_back, name, before))
+    close_popover()
 
 
 @one_at_a_time
@@ -84,6 +85,7 @@ def _show_instead(text: str, load_other: Callable[[], opened.OpenPrompt]) -> Non
     opened.show(other)
     opened.unstored()[name] = other
     offer_undo(state.UNDO, text, partial(_bring_back, name, before))
+    close_popover()
 
 
 def _set_aside() -> str:

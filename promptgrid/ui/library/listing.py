@@ -12,6 +12,7 @@ from promptgrid.errors import LibraryError, PromptgridError
 from promptgrid.humanize import ago
 from promptgrid.library.files import read
 from promptgrid.library.folder import LibraryEntry
+from promptgrid.library.shipped import is_shipped
 from promptgrid.library.versions import marks
 from promptgrid.suggestions import did_you_mean
 from promptgrid.techniques import TECHNIQUES, unavailable
@@ -29,7 +30,7 @@ COLUMNS = (
     {"name": "techniques", "label": "Techniques", "kind": "number", "help": "How many techniques work with it"},
     {"name": "examples", "label": "Examples", "kind": "number"},
     {"name": "version", "label": "Version", "kind": "short"},
-    {"name": "changed", "label": "Changed", "kind": "short when"},
+    {"name": "changed", "label": "Changed", "kind": "short when", "help": "Empty: as it comes with Promptgrid"},
 )
 
 
@@ -93,7 +94,7 @@ def row(entry: LibraryEntry) -> dict[str, Any]:
             "version": prompt.version[:6],
         }
     cells = {column["name"]: _cell(values.get(column["name"], "")) for column in COLUMNS}
-    cells["changed"] = {"text": ago(entry.modified), "order": entry.modified}
+    cells["changed"] = {"text": "" if is_shipped(entry) else ago(entry.modified), "order": entry.modified}
     if prompt is not None and (labels := _labels(entry.name, prompt.version)):
         cells["version"]["note"] = ", ".join(labels)
     return {

@@ -64,7 +64,7 @@ def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | Non
         return None
     if table is not None and source != "type":
         _answer_field(table, prompts)
-        _preview(table)
+        _preview(table, in_order=source == "paste")
     return table
 
 
@@ -206,10 +206,12 @@ def _counts(keys: Sequence[str]) -> None:
 _INPUTS = {"own": _own, "file": _file, "upload": _upload, "paste": _paste, "type": _type}
 
 
-def _preview(table: CasesTable) -> None:
+def _preview(table: CasesTable, *, in_order: bool) -> None:
+    """Shows the first cases of the table: the id and the right answer first, or with `in_order` the columns in their
+    order, since the user has just pasted them."""
     rows = table.cases[:PREVIEW_ROWS]
-    first = sorted(table.columns, key=lambda name: name not in ("id", EXPECTED))
-    columns = {name: [cut(cell_text(case, name), PREVIEW_CHARS) for case in rows] for name in first}
+    names = sorted(table.columns, key=lambda name: not in_order and name not in ("id", EXPECTED))
+    columns = {name: [cut(cell_text(case, name), PREVIEW_CHARS) for case in rows] for name in names}
     remarks = [humanize.many(len(table.cases), "case"), *([table.name] if table.name else []), *table.notes]
     if kinds := ", ".join(f"{name} ({kind})" for name, kind in _kinds(rows).items()):
         remarks.append(f"as JSON: {kinds}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from functools import partial
@@ -186,6 +187,42 @@ def test_edit_branch_ask_again_delete_and_the_way_back(database: Database, monke
     at.button(key="chat_undo_button").click()
     ran(at)
     assert said(database, talk)[2] == "two"
+
+
+def test_a_refused_edit_keeps_its_text_until_it_is_carried_out(database: Database) -> None:
+    talk = begun(database, ("user", "one"))
+    turn = actions.on_screen(conversations.load(database, talk))[0].id
+    opened(chat=talk)
+    edit = {"act": "edit", "id": turn, "variant": None, "how": "here"}
+    for times in (1, 2):
+        with pytest.raises(PlanError):
+            actions.act(talk, {**edit, "text": " "})
+        assert actions.refused_edit(talk) == {**edit, "text": " ", "times": times}
+    actions.act(talk, {**edit, "text": "two"})
+    assert actions.refused_edit(talk) is None
+    conversations.set_deleted(database, talk, turn, True)
+    with pytest.raises(PlanError, match="deleted in another tab"):
+        actions.act(talk, {**edit, "text": "three"})
+    actions.act(talk, {"act": "delete", "id": turn})  # a second press is no error
+    assert actions.refused_edit(talk) is None
+
+
+def test_the_text_of_an_edit_whose_turn_is_gone_can_be_copied(database: Database) -> None:
+    talk = begun(database, ("user", "one"))
+    turn = actions.on_screen(conversations.load(database, talk))[0].id
+    at = opened(chat=talk)
+    conversations.set_deleted(database, talk, turn, True)
+    message = {"act": "edit", "id": turn, "variant": None, "how": "here", "text": "three", "times": 1}
+    at.session_state[f"chat_refused_{talk}"] = message
+    assert [code.value for code in ran(at).code] == ["three"]
+
+
+def test_what_replays_a_turn_is_offered_where_more_than_one_reply_follows(database: Database) -> None:
+    talk = begun(database)
+    at = send(send(opened(chat=talk), talk, "one"), talk, "two")
+    [element] = [e for e in at.get("bidi_component") if e.proto.component_name == "promptgrid_chat"]
+    offered = ["rerun" in turn["acts"] for turn in json.loads(element.proto.json)["turns"]]
+    assert offered == [True, False, False, False]
 
 
 def test_another_system_message_and_run_again_keep_the_old_branch_to_compare_with(

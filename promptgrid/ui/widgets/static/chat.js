@@ -30,12 +30,22 @@ function draw(log, data) {
   const { area } = log;
   const cursor = area && log.root.getRootNode().activeElement === area ? [area.selectionStart, area.selectionEnd] : null;
   log.data = data;
+  if (reopen(log, data)) return;
   for (const save of log.edited?.box.querySelectorAll(".save, .save_branch") ?? []) save.disabled = data.busy;
   log.root.replaceChildren(...data.turns.map((turn) => drawTurn(log, turn)));
   if (cursor && area.isConnected) {
     area.focus();
     area.setSelectionRange(...cursor);
   }
+}
+
+// Opens the editor of an edit again that Python has refused, with its text. Returns whether it did, which draws the log.
+function reopen(log, { turns, refused }) {
+  const turn = turns.find(({ id }) => id === refused?.id);
+  if (!turn || log.edited || log.reopened === JSON.stringify(refused)) return false;
+  log.reopened = JSON.stringify(refused);
+  edit(log, turn, refused.variant, refused.text);
+  return true;
 }
 
 // Draws, and keeps the end of a reply that streams in view, unless the reader has scrolled up from it.
