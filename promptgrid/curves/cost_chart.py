@@ -80,12 +80,12 @@ def cost_chart(
         alt.Tooltip("pareto:N", title="on the front"),
     ]
     span = {"y": alt.Y("score_low:Q", title="score"), "y2": alt.Y2("score_high:Q")}
-    opacity = alt.condition("datum.pareto", alt.value(1.0), alt.value(0.55))
+    opacity = alt.condition("datum.pareto", alt.value(1.0), alt.value(0.7))
     base = base.encode(**colour(curve, lines, legend))
     layers = [
         front.mark_line(strokeDash=[4, 3], strokeWidth=1.5, color="#868e96", interpolate="step-after"),
         base.mark_line(opacity=0.35, strokeWidth=1.5).encode(y=y, order="place:Q"),
-        base.mark_rule(opacity=0.3).encode(**span),
+        base.mark_rule(opacity=0.6).encode(**span),
         base.mark_point(filled=True, size=80).encode(
             y=y, opacity=opacity, tooltip=tooltip, **shape(curve, lines, legend)
         ),

@@ -151,9 +151,12 @@ def _selected_price(known: Sequence[str]) -> str:
 
 def remarks(database: Database, run: RunInfo, curve: Curve) -> None:
     """Lists the values that could not be drawn as points of a line, and the remarks on the run's statistics."""
-    sentences = [*curve.left_out, *run_remarks(database, run.id)]
-    if sentences:
-        st.subheader("Left out of the lines")
+    for heading, sentences in {
+        "Left out of the lines": curve.left_out,
+        "Remarks": run_remarks(database, run.id),
+    }.items():
+        if sentences:
+            st.subheader(heading)
         for sentence in sentences:
             st.caption(plain(sentence, limit=600))
 

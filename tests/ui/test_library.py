@@ -101,6 +101,14 @@ def test_a_deleted_prompt_comes_back_by_undo_with_its_bytes(three_prompts: Libra
     assert "Deleted" not in shown(page)
 
 
+def test_the_time_of_a_prompt_is_told_once_it_has_been_changed(three_prompts: Library) -> None:
+    page = opened("4_Library.py")
+    assert "changed" not in [column["name"] for column in component(page, "prompt_table")["columns"]]
+    path = three_prompts.path("sentiment")
+    path.write_text(path.read_text("utf-8") + "\n", "utf-8")
+    assert [row["cells"]["changed"]["text"] for row in table(ran(page))] == ["", "", "just now"]
+
+
 def test_a_prompt_in_the_address_that_is_not_there_is_said_with_what_to_do(three_prompts: Library) -> None:
     page = opened("4_Library.py", prompt="sentimnt")
     assert 'There is no prompt "sentimnt" in the library.' in shown(page)

@@ -20,6 +20,7 @@ from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import MatrixCell, MatrixColumn, MatrixRow, matrix, pages_of
 from promptgrid.ui.compare.view_state import AGAINST
 from promptgrid.ui.links import set_query
+from promptgrid.ui.widgets.callbacks import close_popover
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.fields import buttons, keep_selection
 from promptgrid.ui.widgets.plain import plain
@@ -75,11 +76,13 @@ def _option(run: RunInfo, pinned: Mapping[str, str]) -> str:
 def _pin(database: Database, run_id: str) -> None:
     prompts = baselines.pin(database, run_id)
     st.toast(plain(f"Pinned as the baseline of {', '.join(prompts)}."))
+    close_popover()
 
 
 def _unpin(database: Database, prompts: Sequence[str]) -> None:
     for prompt in prompts:
         baselines.unpin(database, prompt)
+    close_popover()
 
 
 def two_runs(database: Database, before: RunInfo, after: RunInfo) -> None:

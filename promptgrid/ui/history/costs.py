@@ -20,7 +20,10 @@ def costs_table(database: Database) -> None:
         st.caption("No replies yet.")
         return
     config = st.column_config
+    total, unpriced = sum(line.cost_usd for line in lines), sum(line.unpriced for line in lines)
     frame = pd.DataFrame([_line(line) for line in lines])
+    if not total and not unpriced:
+        del frame["cost"]
     st.dataframe(
         frame.dropna(axis="columns", how="all"),
         hide_index=True,
@@ -30,15 +33,15 @@ def costs_table(database: Database) -> None:
             "month": config.TextColumn("Month", help="In UTC"),
             "model": config.TextColumn("Model"),
             "cost": config.NumberColumn("Cost, US$", format="%.4f", help="Empty if no price is known"),
-            "replies": config.NumberColumn("Replies", help="Of runs, tries, conversations and judges"),
+            "replies": config.NumberColumn(
+                "Replies", format="localized", help="Of runs, tries, conversations and judges"
+            ),
             "unpriced": config.NumberColumn("No price known", help="Replies that are not in the cost"),
-            "prompt": config.NumberColumn("Prompt tokens"),
-            "reply": config.NumberColumn("Reply tokens"),
+            "prompt": config.NumberColumn("Prompt tokens", format="localized"),
+            "reply": config.NumberColumn("Reply tokens", format="localized"),
         },
     )
-    unpriced = sum(line.unpriced for line in lines)
     without = f", without the {unpriced:,} replies whose price is not known" if unpriced else ""
-    total = sum(line.cost_usd for line in lines)
     st.caption(plain(f"{dollars(total) if total or unpriced else 'Free'} in all{without}."))
 
 

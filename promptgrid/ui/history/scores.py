@@ -16,6 +16,7 @@ from promptgrid.ui.widgets.fields import keep_selection
 
 _KEY = "history_prompt"
 _HEIGHT, _LEGEND_ROW, _TABLE_HEIGHT = 200, 29, 250  # pixels
+_WHOLE_TABLE = 6  # rows; a longer table scrolls
 
 
 def scores_of_prompt(database: Database) -> None:
@@ -55,9 +56,13 @@ def _chart(history: Sequence[PromptScore]) -> Any:
         for score in history
     ]  # fmt: skip
     lines = list(dict.fromkeys(score.line for score in history))
-    legend = alt.Legend(title=None, orient="top", columns=1, labelLimit=500) if len(lines) > 1 else None
+    legend = (
+        alt.Legend(title=None, orient="top", columns=1, labelLimit=alt.ExprRef("width - 20"))
+        if len(lines) > 1
+        else None
+    )
     colour = alt.Scale(domain=lines, range=list(COLOURS[: len(lines)]))
-    axis = alt.Axis(labelExpr="format(100 * datum.value, '.0f') + ' %'", tickCount=5)
+    axis = alt.Axis(labelExpr="format(100 * datum.value, '.0f') + ' %'", tickCount=5, labelFlush=False)
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("created:T", title=None, axis=alt.Axis(format="%d %b %H:%M", labelOverlap=True, tickCount=4)),
         y=alt.Y("score:Q", title="score", scale=alt.Scale(domain=[0, 1]), axis=axis),
@@ -75,7 +80,7 @@ def _table(history: Sequence[PromptScore]) -> None:
         pd.DataFrame([_line(score) for score in reversed(history)]),
         hide_index=True,
         placeholder="–",
-        height=min(_TABLE_HEIGHT, 38 + 36 * len(history)),
+        height="content" if len(history) <= _WHOLE_TABLE else _TABLE_HEIGHT,
         key="history_scores",
         column_config={
             "created": config.DatetimeColumn("When", format="distance"),

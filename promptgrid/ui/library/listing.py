@@ -66,7 +66,9 @@ def table(entries: Sequence[LibraryEntry]) -> LibraryEntry | None:
     names = [entry.name for entry in entries]
     selected = st.query_params.get("prompt", "")
     selected = selected if selected in names else ""
-    data = {"columns": COLUMNS, "rows": [row(entry) for entry in entries], "selected": selected, "label": "Prompts"}
+    rows = [row(entry) for entry in entries]
+    columns = [one for one in COLUMNS if one["name"] != "changed" or any(r["cells"]["changed"]["text"] for r in rows)]
+    data = {"columns": columns, "rows": rows, "selected": selected, "label": "Prompts"}
     state = component("prompt_table")(key=TABLE, data=data, on_open_change=_nothing, on_selected_change=_select)
     if state.open:
         st.switch_page(links.COMPOSE, query_params={"prompt": state.open})
@@ -129,6 +131,5 @@ def details(entry: LibraryEntry) -> None:
     available = ", ".join(technique for technique, reason in reasons.items() if not reason)
     others = [f"{technique}: {reason}" for technique, reason in reasons.items() if reason]
     st.caption(plain(" · ".join([f"Techniques: {available}", *others])))
-    st.page_link(links.HISTORY, label="Scores over time", query_params={"prompt": entry.name})
     if entry.prompt.notes:
         file_notes(entry.prompt)

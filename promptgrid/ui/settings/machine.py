@@ -83,11 +83,14 @@ def data() -> None:
     }
     st.dataframe(
         {
-            "what": list(folders),
-            "where": [str(path) for path in folders.values()],
-            "size": [humanize.size(disk_usage(path)) for path in folders.values()],
+            "What": list(folders),
+            "Where": [str(path) for path in folders.values()],
+            "Size": [humanize.size(disk_usage(path)) for path in folders.values()],
         },
-        column_config={"what": st.column_config.TextColumn(width=70), "size": st.column_config.TextColumn(width=80)},
+        column_config={
+            "What": st.column_config.TextColumn(width=70),
+            "Size": st.column_config.TextColumn(width=80, alignment="right"),
+        },
     )
     st.caption(
         "In the environment (not in .env), PROMPTGRID_HOME moves data, cache and config, and PROMPTGRID_NOTIFY names a "

@@ -12,6 +12,7 @@ from promptgrid.techniques import TECHNIQUES, known_technique, technique_calls
 from promptgrid.techniques.steps import NumberOption, TechniqueOption
 
 T = TypeVar("T")
+_MOST_IN_BROWSER = 2**53 - 1
 
 
 def buttons(label: str, names: Mapping[T, str], key: str, **options: Any) -> T:
@@ -38,8 +39,11 @@ def number_field(label: str, low: float, high: float | None = None, *, key: str,
     empty. `options` are further arguments of the widget.
 
     A value outside the range stays in the field, is returned, and a red line below names the range; the action that
-    uses the value must refuse it. With limits of its own, the widget would report the value before in silence.
+    uses the value must refuse it. With limits of its own, the widget would report the value before: it does so only for
+    whole numbers that a browser cannot hold, and says it.
     """
+    if isinstance(options.get("step"), int):
+        options |= {"min_value": -_MOST_IN_BROWSER, "max_value": _MOST_IN_BROWSER}
     with st.container(gap="xsmall", width=options.pop("width", "stretch")):
         value = st.number_input(label, key=key, **options)
         if value is not None and (value < low or (high is not None and value > high)):

@@ -14,7 +14,8 @@ PER_CHARACTER, WIDEST = 7, 280  # pixels, of the column of variants
 
 
 def summary_table(summaries: Sequence[VariantSummary]) -> None:
-    """Draws a table with a row for each variant of a run. Columns in which no variant has a value are left out."""
+    """Draws a table with a row for each variant of a run. Columns in which no variant has a value are left out,
+    and the costs of a free run."""
     import pandas as pd
 
     if not summaries:
@@ -22,6 +23,8 @@ def summary_table(summaries: Sequence[VariantSummary]) -> None:
         return
     checks = list(summaries[0].by_check)
     frame = pd.DataFrame([_line(summary, checks) for summary in summaries])
+    if all(summary.cost_usd == 0 for summary in summaries):
+        frame = frame.drop(columns=["cost_usd", "cost_per_correct"])
     longest = max(len(summary.label) for summary in summaries)
     config = _column_config(checks, pass_at(summaries)) | {
         "variant": st.column_config.TextColumn("Variant", width=min(24 + PER_CHARACTER * longest, WIDEST), pinned=True)
