@@ -86,7 +86,7 @@ def config_folder() -> Path:
 
 
 def _folder(kind: str) -> Path:
-    home = environment().get("PROMPTGRID_HOME")
+    home = os.environ.get("PROMPTGRID_HOME")
     if home:
         return Path(home).expanduser().absolute() / kind
     import platformdirs

@@ -39,7 +39,7 @@ _PROGRESS = re.compile(r"Progress (\d+) of (\d+)")
 def override() -> Path | None:
     """Returns the path that the variable PROMPTGRID_BUILTIN_MODEL names, whether or not the file exists; None if it is
     not set."""
-    named = paths.environment().get(OVERRIDE)
+    named = os.environ.get(OVERRIDE)
     return Path(named).expanduser().absolute() if named else None
 
 

@@ -37,7 +37,7 @@ class LibraryEntry:
 def library_folder() -> Path:
     """Returns the folder of prompts: the one in the variable PROMPTGRID_PROMPTS, else ./prompts if it has a prompt,
     else the user's folder, which is created with the shipped prompts."""
-    named = paths.environment().get("PROMPTGRID_PROMPTS")
+    named = os.environ.get("PROMPTGRID_PROMPTS")
     if named:
         return Path(named).expanduser().absolute()
     here = Path.cwd() / "prompts"

@@ -8,6 +8,7 @@ cannot hold are listed in its notes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import get_args
 
 from promptgrid.errors import PromptError
@@ -33,6 +34,7 @@ _HANDLED = frozenset(
         *("outputs", "model", "template", "tools", "base"),
     }
 )
+_CACHED_CHARS = 50_000  # longer texts are read each time
 _METADATA_FIELDS = frozenset(
     {"tags", "language", "cases", "answer", "wording", "examples", "chain", "tools", "tool_rounds"}
 )
@@ -46,6 +48,17 @@ def loads(text: str, name: str = "", files: Files | None = None) -> Prompt:
     name in a `${file:…}` and returns that file's text; without `files`, such values are left out, with a note. Raises
     PromptError with the line for broken YAML, a wrong type, an unknown kind, or a body without messages.
     """
+    if len(text) > _CACHED_CHARS or "${" in text:  # what a file holds may change
+        return _read(text, name, files)
+    return _read_once(text, name)
+
+
+@lru_cache(maxsize=256)
+def _read_once(text: str, name: str) -> Prompt:
+    return _read(text, name, None)
+
+
+def _read(text: str, name: str, files: Files | None) -> Prompt:
     front, body, before = split_front(text)
     top, notes = resolved(read_front(front, before), files)
     messages = split_messages(body)

@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
@@ -45,7 +46,7 @@ def library() -> Library:
     return _library(library_folder())
 
 
-@st.cache_resource
+@cache
 def _library(folder: Path) -> Library:
     return Library(folder)
 

@@ -102,6 +102,32 @@ def test_a_prompt_is_made_and_saved_by_keyboard_alone(tab: Page, bench: Dashboar
     assert "Say hello." in (bench.home / "data" / "prompts" / "by-keys.prompty").read_text("utf-8")
 
 
+def test_a_popover_closes_when_it_has_discarded_and_an_open_section_stays_open_with_what_it_refuses(
+    tab: Page, bench: Dashboard
+) -> None:
+    tab.goto(f"{bench.url}/compose?prompt=proofread")  # another spelling of the page
+    expect(tab).to_have_url(f"{bench.url}/Compose?prompt=proofread")
+    tab.get_by_text(re.compile("^Parameters")).click()
+    temperature, seed = (tab.locator(f".st-key-compose_{name} input") for name in ("temperature", "seed"))
+    temperature.fill("1.5")
+    temperature.press("Tab")
+    expect(tab.get_by_text(re.compile("^Parameters: temperature 1.5"))).to_be_visible()
+    expect(seed).to_be_visible()  # below another heading
+    seed.fill("9007199254740993")
+    seed.press("Tab")
+    expect(tab.get_by_text("Please enter a value between -9007199254740991 and 9007199254740991.")).to_be_visible()
+    opener(tab, "More").click()
+    discard = tab.get_by_role("button", name="Discard the changes")
+    discard.click()
+    expect(tab.get_by_text("Discarded the changes.")).to_be_visible()
+    expect(discard).to_have_count(0)
+    opener(tab, "More").click()
+    load = tab.get_by_role("button", name="Load this version")
+    load.click()
+    expect(tab.get_by_text("Loaded another draft.")).to_be_visible()
+    expect(load).to_have_count(0)
+
+
 def test_a_link_pressed_while_a_text_is_typed_opens_its_page_and_the_text_is_kept(tab: Page, bench: Dashboard) -> None:
     tab.goto(f"{bench.url}/Compose?prompt=sentiment")
     field = tab.get_by_role("textbox", name="user").last

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import streamlit as st
@@ -159,11 +159,20 @@ def _column(column: MatrixColumn) -> dict[str, Any]:
 
 
 def _row(row: MatrixRow) -> dict[str, Any]:
-    cells = []
-    for cell in row.cells:
-        detail = "" if cell.detail.strip() == cell.answer.strip() else cell.detail
-        cells.append(asdict(cell) | {"detail": detail, "word": STATE_WORDS[cell.state]})
-    return {"id": row.id, "title": row.title, "sub": row.sub, "cells": cells}
+    return {"id": row.id, "title": row.title, "sub": row.sub, "cells": list(map(_cell, row.cells))}
+
+
+def _cell(cell: MatrixCell) -> dict[str, Any]:
+    return {
+        "answer": cell.answer,
+        "detail": "" if cell.detail.strip() == cell.answer.strip() else cell.detail,
+        "tally": cell.tally,
+        "state": cell.state,
+        "word": STATE_WORDS[cell.state],
+        "differs": cell.differs,
+        "others": cell.others,
+        "badges": [{"text": badge.text, "tone": badge.tone} for badge in cell.badges],
+    }
 
 
 def _selection(state: Any, start: tuple[str, str] | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import streamlit as st
@@ -54,11 +55,12 @@ def read_table(path: Path, name: str = "", expected: str = "") -> CasesTable:
         return _read(*about, encoding)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the table …")
+@lru_cache(maxsize=8)  # Streamlit's own cache takes a millisecond a call, and Compose has a dozen of them
 def _read(path: str, modified: int, size: int, name: str, expected: str, encoding: str) -> CasesTable:
-    data = Path(path).read_bytes()
-    table = read_cases(data, name=name, expected=expected, encoding=encoding)
-    return as_table(table, data + f"\0{expected}\0{encoding}".encode(), name)
+    with st.spinner("Reading the table …"):
+        data = Path(path).read_bytes()
+        table = read_cases(data, name=name, expected=expected, encoding=encoding)
+        return as_table(table, data + f"\0{expected}\0{encoding}".encode(), name)
 
 
 def as_table(cases: Cases, content: str | bytes, name: str = "") -> CasesTable:

@@ -69,7 +69,7 @@ def test_a_first_visitor_finds_an_example_and_one_press_brings_a_reply(hostile: 
     page = opened()
     assert address(page)["prompt"] == "sentiment"
     assert "expected positive" in shown(page)
-    assert "saved" in shown(page)
+    assert "comes with Promptgrid" in shown(page)
     tried(page)
     body = hostile.requests[-1].body
     assert body["messages"][0] == {"role": "system", "content": message(page, 0).value}
@@ -174,7 +174,7 @@ def test_typing_back_what_the_file_says_leaves_no_draft() -> None:
     message(page, 0).set_value("x")
     ran(page)
     message(page, 0).set_value(text)
-    assert "saved" in shown(ran(page))
+    assert "comes with Promptgrid" in shown(ran(page))
     assert drafts.drafted_prompts(Database()) == []
 
 
@@ -404,7 +404,7 @@ def test_discarded_changes_come_back_by_undo_or_from_the_versions(library: Libra
     message(page, 0).set_value("x")
     press(ran(page), "compose_revert")
     close_tabs()
-    assert "saved" in shown(opened("sentiment"))  # discarded is discarded: no tab opens it by itself
+    assert "comes with Promptgrid" in shown(opened("sentiment"))  # discarded is discarded: no tab opens it by itself
     press(page, "compose_undo")
     assert message(page, 0).value == "x"
     press(page, "compose_revert")
@@ -503,7 +503,7 @@ def test_typed_values_stay_over_a_refresh_and_a_page_switch_and_become_examples(
     ran(page)
     page.switch_page("pages/1_Compose.py")
     assert value_field(ran(page), "text").value == "my own text"
-    assert "saved" in shown(page)  # values are no changes of the prompt
+    assert "comes with Promptgrid" in shown(page)  # values are no changes of the prompt
     close_tabs()
     again = opened("sentiment")
     assert value_field(again, "text").value == "my own text"
