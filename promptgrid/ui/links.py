@@ -23,6 +23,7 @@ NEXT_WORD = "pages/9_Next_word.py"
 CHAT = "pages/10_Chat.py"
 HISTORY = "pages/11_History.py"
 TUNE = "pages/12_Tune.py"
+DOCUMENTS = "pages/13_Documents.py"
 
 _FOLLOWERS = "address_followers"  # in the session state: the keys in it that repeat the address
 

@@ -46,6 +46,7 @@ VIEWS = {
     "history": ("/History", "[data-testid=stVegaLiteChart]"),
     "tokens": ("/Tokens", ".piece"),
     "chat": ("/Chat?chat={chat}", ".chat li"),
+    "documents": ("/Documents", ".st-key-documents_empty"),
     "tune": ("/Tune", ".st-key-tune_make"),
     "found": ("/History?find=good", "[class*=st-key-history_match_]"),
     "settings": ("/Settings", ".st-key-endpoints_check"),

@@ -97,7 +97,7 @@ VISITS = {
     "": {}, "1_Compose.py": {"prompt": NAME}, "2_Run.py": {}, "2_Run.py ": {"run": RUN}, "3_Compare.py": {"run": RUN},
     "4_Library.py": {}, "5_Settings.py": {}, "6_Curves.py": {"run": RUN}, "7_Judge.py": {"run": RUN},
     "8_Tokens.py": {}, "9_Next_word.py": {}, "10_Chat.py": {},
-    "11_History.py": {}, "11_History.py ": {"find": "pixel"}, "12_Tune.py": {},
+    "11_History.py": {}, "11_History.py ": {"find": "pixel"}, "12_Tune.py": {}, "13_Documents.py": {},
 }  # fmt: skip
 
 

@@ -20,7 +20,11 @@ _DOTS: Mapping[FootState, str] = {"ok": ":green[●]", "busy": ":blue[●]", "mi
 # Group -> (file, label, icon).
 MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "": [(links.HOME, "Home", "home")],
-    "Prompts": [(links.COMPOSE, "Compose", "edit_note"), (links.LIBRARY, "Library", "folder_open")],
+    "Prompts": [
+        (links.COMPOSE, "Compose", "edit_note"),
+        (links.LIBRARY, "Library", "folder_open"),
+        (links.DOCUMENTS, "Documents", "library_books"),
+    ],
     "Experiments": [
         (links.RUN, "Run", "play_arrow"),
         (links.COMPARE, "Compare", "table_chart"),

@@ -1,0 +1,21 @@
+"""Documents: what is looked up for an answer, and does the search find it?"""
+
+import streamlit as st
+
+from promptgrid.ui.documents import collection, searching
+from promptgrid.ui.server import database
+from promptgrid.ui.shell.page import open_page
+from promptgrid.ui.widgets.undo import undo_note
+
+open_page("Documents")
+undo_note(collection.PAGE)
+info = collection.choose_collection(database())
+chunker = searching.chunker_fields()
+search_tab, measure_tab, documents_tab = st.tabs(["Search", "Measure", "Documents"])
+with documents_tab:
+    collection.document_table(database(), info)
+if chunker is not None:
+    with search_tab:
+        searching.search(database(), info, chunker)
+    with measure_tab:
+        searching.measure(database(), info, chunker)

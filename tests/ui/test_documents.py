@@ -1,0 +1,99 @@
+"""The page Documents: collections, what a search finds, how well retrievers find it."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from promptgrid.documents import samples
+from promptgrid.documents.adding import Source, add
+from promptgrid.store import Database
+from promptgrid.store.documents import collections
+from tests.ui.pages import address, opened, press, ran, shown
+
+FILE = "13_Documents.py"
+BOAT = "The boat leaves at nine. [x](http://x)"
+
+
+@pytest.fixture
+def harbour(database: Database) -> str:
+    """The id of a collection of two documents."""
+    collection_id = collections.create(database, "harbour")
+    sources = [Source("boat.md", data=BOAT.encode()), Source("bakery.txt", data=b"The bakery opens at six.")]
+    for _ in add(database, collection_id, sources):
+        pass
+    return collection_id
+
+
+def searched(page: AppTest, query: str) -> str:
+    page.text_input(key="documents_query").input(query)
+    return shown(ran(page))
+
+
+def test_without_documents_a_sample_is_one_press_away(database: Database) -> None:
+    page = opened(FILE)
+    assert "No documents yet" in shown(page)
+    name = next(iter(samples.sample_names()))
+    page = press(page, f"documents_sample_{name}")
+    (info,) = collections.listed(database)
+    assert (info.name, info.unread, address(page)["collection"]) == (name, 0, info.id)
+
+
+@pytest.mark.usefixtures("harbour")
+def test_a_search_shows_the_chunks_and_their_places() -> None:
+    page = opened(FILE)
+    text = searched(page, "When does the boat leave?")
+    assert "boat.md, characters 0–" in text
+    assert BOAT in [element.value for element in page.text]
+    assert "0 chunks" in searched(page, "zebra")
+
+
+def test_an_address_of_no_collection_says_so(harbour: str) -> None:
+    assert 'no collection "zebra"' in shown(opened(FILE, collection="zebra"))
+    assert "no collection" not in shown(opened(FILE, collection="harbour"))
+
+
+def test_a_chunker_that_cannot_be_says_why(harbour: str) -> None:
+    page = opened(FILE)
+    page.number_input(key="documents_overlap").set_value(150)
+    assert "cannot overlap" in shown(ran(page))
+
+
+def test_a_folder_and_an_upload_are_added_and_what_is_unread_is_named(
+    database: Database, harbour: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("notes")
+    (folder / "tide.txt").write_text("The tide turns at noon.", "utf-8")
+    (folder / "broken.pdf").write_bytes(b"%PDF-1.4 no")
+    page = opened(FILE)
+    page.text_input(key=f"documents_folder_{harbour}").input(str(folder))
+    page.file_uploader(key=f"documents_files_{harbour}").upload("inn.md", b"The inn has ten rooms.", "text/markdown")
+    page = press(ran(page), "documents_add")
+    assert "Not read: broken.pdf" in shown(page)
+    names = {info.name for info in collections.documents_of(database, harbour) if info.text_digest}
+    assert names == {"boat.md", "bakery.txt", "tide.txt", "inn.md"}
+    page.text_input(key=f"documents_folder_{harbour}").input(str(folder / "none"))
+    assert "There is no file or folder" in shown(press(ran(page), "documents_add"))
+
+
+def test_a_deleted_collection_comes_back(database: Database, harbour: str) -> None:
+    page = press(opened(FILE), "documents_delete")
+    assert not collections.listed(database)
+    assert "Deleted the collection harbour" in shown(page)
+    page = press(page, "documents_undo")
+    assert [info.name for info in collections.listed(database)] == ["harbour"]
+    assert page.selectbox(key="documents_collection").value == harbour
+
+
+def test_retrievers_are_measured_over_questions_with_gold(harbour: str) -> None:
+    page = opened(FILE)
+    questions = f"question,gold\nWhen does the boat leave?,boat.md:0-{len(BOAT)}\nWho is the mayor?,\n"
+    page.file_uploader(key="documents_questions").upload("questions.csv", questions.encode(), "text/csv")
+    page.multiselect(key="documents_kinds").set_value(["bm25", "oracle"])
+    page = press(ran(page), "documents_measure")
+    figures = page.dataframe[0].value
+    assert list(figures["k"]) == [1, 5, 1, 5]
+    assert list(figures["recall"]) == [1.0] * 4
+    bad = questions.replace("boat.md", "ship.md")
+    page.file_uploader(key="documents_questions").upload("bad.csv", bad.encode(), "text/csv")
+    assert "There is no document ship.md" in shown(press(ran(page), "documents_measure"))
