@@ -82,7 +82,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Serve:
             yield Dashboard(f"http://127.0.0.1:{port}", home, key)
         finally:
             server.terminate()
-            server.wait(timeout=10)
+            server.wait(timeout=60)
             _end_runner(home)
         assert complaints(log.read_text("utf-8", "replace")) == [], "the server's log is not silent"
 
@@ -179,7 +179,7 @@ def _free_port() -> int:
 
 def _key(server: subprocess.Popen[bytes], log: Path) -> str:
     """The key in the address that the server prints."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_MS / 1000
     while time.monotonic() < deadline and server.poll() is None:
         if address := re.search(r"key=(\S+) ", log.read_text("utf-8", "replace")):
             return address[1]
@@ -188,7 +188,7 @@ def _key(server: subprocess.Popen[bytes], log: Path) -> str:
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + WAIT_MS / 1000
     while time.monotonic() < deadline and server.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

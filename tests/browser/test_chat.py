@@ -168,6 +168,7 @@ def test_the_window_is_live_while_typing_and_shows_what_is_no_longer_seen(
         page.get_by_role("textbox", name="Next turn").fill(f"{number} " + "tomato " * 60)
         role.click()
         expect(turns(page)).to_have_count(number + 1)
+        expect(page.get_by_role("textbox", name="Next turn")).to_have_value("")
     bar = page.locator(".st-key-chat_tokens")
     before = bar.text_content() or ""
     page.get_by_role("textbox", name="Next turn").press_sequentially("and a question")
@@ -251,6 +252,22 @@ def end_stands_above_the_field(page: Page) -> bool:
     return field is not None and end is not None and 0 < end["y"] + end["height"] <= field["y"]
 
 
+def wheel_up(page: Page) -> None:
+    """Scrolls up, and waits until the page has done so and rests."""
+    page.get_by_test_id("stMain").hover(position={"x": 300, "y": 200})
+    top = scrolled(page)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function(
+        """async top => {
+            const main = document.querySelector("[data-testid=stMain]");
+            const now = main.scrollTop;
+            await new Promise(resolve => setTimeout(resolve, 100));
+            return now < top && main.scrollTop === now;
+        }""",
+        arg=top,
+    )
+
+
 def test_chat_follows_the_reply_unless_the_reader_scrolled_up_and_stop_stays_in_view(
     dashboard: Dashboard, page: Page, database: Database
 ) -> None:
@@ -262,13 +279,11 @@ def test_chat_follows_the_reply_unless_the_reader_scrolled_up_and_stop_stays_in_
     send(page, "count")
     stop, reply = page.get_by_role("button", name="Stop"), page.locator(".chat .running pre")
     expect(reply).to_contain_text("one two", timeout=60_000)
-    place = stop.bounding_box()
     grown(page, 200)
-    assert end_stands_above_the_field(page)
+    until(lambda: end_stands_above_the_field(page))
+    place = stop.bounding_box()
 
-    page.get_by_test_id("stMain").hover(position={"x": 300, "y": 200})
-    page.mouse.wheel(0, -300)
-    grown(page, 20)
+    wheel_up(page)
     before = scrolled(page)
     grown(page, 150)  # two lines
     assert scrolled(page) == before  # nothing moves under a reader's eyes
@@ -281,7 +296,7 @@ def test_chat_follows_the_reply_unless_the_reader_scrolled_up_and_stop_stays_in_
     page.locator(".chat .running .foot").scroll_into_view_if_needed()
     page.mouse.wheel(0, 60)
     grown(page, 60)
-    assert end_stands_above_the_field(page)  # whoever comes back to the end follows again
+    until(lambda: end_stands_above_the_field(page))  # whoever comes back to the end follows again
 
     stop.click()
     settled(page, 4)
@@ -357,6 +372,7 @@ def test_a_conversation_stays_open_beside_another_of_its_name(
     settled(page, 4)
     expect(page).to_have_url(re.compile(first))
     assert len(conversations.load(database, first).nodes) == 4
+    acting.settled(page)
     page.get_by_role("combobox", name="Conversation").click()
     page.get_by_role("option", name=second).click()
     expect(page).to_have_url(re.compile(second))
@@ -369,6 +385,8 @@ def test_what_is_chosen_stays_chosen_when_it_is_called_otherwise(
     settings = chat.to_json(Settings((ChatVariant(1, "openai/ok"), ChatVariant(2, "openai/ok"))))
     page.goto(f"{dashboard.url}/Chat?chat={conversations.create(database, 'Two', settings)}")
     window = page.get_by_role("combobox", name="Window of variant")
+    expect(window).to_be_visible()
+    acting.settled(page)  # a list that is open closes as the page goes on
     window.press("ArrowDown")  # a click scrolls the page there, which closes the list again
     page.get_by_role("option", name="2 openai/ok").click()
     model = page.get_by_role("combobox", name="Model of variant 2")
@@ -379,4 +397,5 @@ def test_what_is_chosen_stays_chosen_when_it_is_called_otherwise(
         page.get_by_role("textbox", name="Next turn").fill("A turn")
         page.get_by_role("button", name="Add only").click()
         expect(turns(page)).to_have_count(number)
+        expect(page.get_by_role("textbox", name="Next turn")).to_have_value("")
     expect(window).to_have_value("2 openai/long")

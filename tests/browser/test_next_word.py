@@ -59,8 +59,9 @@ def shares(page: Page) -> list[str]:
 
 
 def slide(page: Page, name: str, value: float) -> None:
-    """As a person drags it: the bars follow while Python has not heard of it."""
+    """As a person drags it: the bars follow while Python has not heard of it. The slider has the focus then."""
     slider = page.get_by_role("slider", name=name)
+    slider.focus()
     slider.evaluate("(e, v) => { e.value = v; e.dispatchEvent(new Event('input', {bubbles: true})) }", str(value))
 
 
@@ -89,7 +90,6 @@ def test_a_token_is_appended_written_on_and_taken_back(tab: Page) -> None:
     expect(trail(tab).first).to_have_text("·and")
     slide(tab, "Temperature", 0)
     expect(tab.get_by_text("At temperature 0 the likeliest token")).to_be_visible()
-    tab.wait_for_timeout(1000)  # Python hears of a slider that has come to rest
     tab.get_by_role("button", name="Write 20 tokens").click()
     expect(trail(tab)).to_have_count(21, timeout=SLOW_MS)
     trail(tab).nth(5).hover()
@@ -120,7 +120,6 @@ def test_samples_texts_and_perplexity_come_while_one_looks_on(tab: Page) -> None
     assert sum(counts) == 50
     slide(tab, "Temperature", 0.4)
     expect(tab.get_by_text("drawn at temperature 1.00")).to_be_visible()
-    tab.wait_for_timeout(1000)  # Python hears of a slider that has come to rest
     tab.get_by_role("button", name="Measure perplexity").click()
     tab.get_by_role("button", name="Send it 10 times").click()  # at once: it is not forgotten for the other
     expect(tab.get_by_text(re.compile(r"Perplexity [\d.,]+ over 3 tokens"))).to_be_visible(timeout=SLOW_MS)

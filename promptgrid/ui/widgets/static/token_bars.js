@@ -2,7 +2,7 @@
 // docstrings say why there are ranges. All text is foreign and goes in by textContent only.
 
 const SURE = 1e-9;
-const PAUSE = 150; // ms after the last move of a slider until Python hears of it
+const PAUSE = 150; // ms after the last move of a slider until Python hears of it; at once when the slider is left
 const views = new WeakMap(); // parent element -> what is drawn in it
 
 export default function ({ data, parentElement, setStateValue, setTriggerValue }) {
@@ -46,9 +46,16 @@ function slider(view, side, name, min, max, step, value) {
     shown.textContent = (+input.value).toFixed(2);
     draw(view);
     clearTimeout(view.timer);
-    view.timer = setTimeout(() => view.tell([+view.temperature.value, +view.top_p.value]), PAUSE);
+    view.timer = setTimeout(() => tell(view), PAUSE);
   });
+  input.addEventListener("blur", () => view.timer && tell(view));
   return input;
+}
+
+function tell(view) {
+  clearTimeout(view.timer);
+  view.timer = 0;
+  view.tell([+view.temperature.value, +view.top_p.value]);
 }
 
 // The rows keep their nodes while only sliders or samples change, so that the focus stays.
