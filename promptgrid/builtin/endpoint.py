@@ -136,7 +136,7 @@ def _adapter(server: Listening) -> SearchingEndpoint:
     from promptgrid.endpoint.beams.endpoint import SearchingEndpoint
     from promptgrid.endpoint.settings import EndpointSettings
 
-    return SearchingEndpoint(
+    adapter = SearchingEndpoint(
         EndpointSettings(
             name=NAME,
             base_url=f"{server.url}/v1",
@@ -148,6 +148,8 @@ def _adapter(server: Listening) -> SearchingEndpoint:
         ),
         slots=process.SLOTS,
     )
+    adapter.room = process.CONTEXT  # which the slots share
+    return adapter
 
 
 def _repeatable(request: Request) -> Request:

@@ -28,7 +28,7 @@ _LISTED = 5  # the number of case ids listed in a doubt
 def doubts(plan: Plan) -> list[str]:
     """Returns sentences about what may be wrong with the plan, each once; none if nothing is suspicious. Raises
     PromptError for broken Jinja."""
-    columns, lines = plan.columns, [*braces_doubts(plan), *votes_doubts(plan)]
+    columns, lines = plan.columns, [*braces_doubts(plan), *votes_doubts(plan), *_search_doubts(plan)]
     for prompt in plan.prompts:
         lines += [f'"{prompt.name}": {problem}' for problem in _blind_choices(plan, prompt)]
         lines += [f'"{prompt.name}": {problem}' for problem in rule_problems(prompt.answer, columns)]
@@ -186,6 +186,14 @@ def votes_doubts(plan: Plan) -> list[str]:
     if all(value == 0 for value in values):
         return [f"{voting} needs samples that differ, and at temperature 0 they are nearly the same: take 0.7."]
     return []
+
+
+def _search_doubts(plan: Plan) -> Iterator[str]:
+    """Yields a sentence if a beam search, which draws nothing, is sent for several samples of a case."""
+    beams = next(spec for spec in SPECS if spec.name == "beams")
+    values = plan.values_of(beams) or [prompt.parameters.beams for prompt in plan.prompts]
+    if plan.samples > 1 and any(isinstance(value, int) and value > 1 for value in values):
+        yield f"A beam search draws nothing: its {plan.samples} samples of a case are nearly the same. One is enough."
 
 
 def _unused_columns(plan: Plan, prompt: Prompt, columns: list[str]) -> Iterator[str]:

@@ -22,10 +22,12 @@ class PlannedPoint:
     @property
     def fits(self) -> bool:
         """Whether the prompt and its reply may fit into the model's context; if not, the point is never sent. If
-        the count is inexact, the least number of tokens that the prompt can have is compared."""
-        room = self.point.request.parameters.max_tokens or 1
+        the count is inexact, the least number of tokens that the prompt can have is compared. The beams of a search
+        share the context of the built-in model."""
+        parameters = self.point.request.parameters
         certain = self.count.tokens if self.count.exact else self.count.least
-        return self.limit is None or certain + room <= self.limit
+        beams = parameters.written if self.point.endpoint == connections.BUILTIN else 1
+        return self.limit is None or beams * (certain + (parameters.max_tokens or 1)) <= self.limit
 
 
 def endpoints_of(plan: Plan) -> dict[str, Endpoint]:

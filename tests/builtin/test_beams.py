@@ -8,16 +8,18 @@ golden can hold: llama.cpp computes there with quantised activations, and differ
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from promptgrid import builtin, loop
+from promptgrid import api, builtin, grid, loop
 from promptgrid.builtin import unpacking, weights
 from promptgrid.endpoint import Delta, Request
-from promptgrid.errors import BuiltinError
-from promptgrid.prompt import Message, Parameters
+from promptgrid.errors import BuiltinError, EndpointError
+from promptgrid.grid.planned_points import plan_points
+from promptgrid.prompt import Message, Parameters, Prompt
 
 GOLDEN: list[dict[str, Any]] = json.loads(Path(__file__).with_name("beams.json").read_text("utf-8"))
 
@@ -37,6 +39,18 @@ def test_the_best_beam_is_that_of_the_reference_with_its_probability() -> None:
         assert reply is not None
         assert len(reply.beams) == golden["beams"]
         assert (reply.text, reply.beams[0].logprob) == (reply.beams[0].text, best.logprob)
+
+
+@pytest.mark.usefixtures("builtin_home")
+def test_beams_that_do_not_fit_into_the_context_together_are_not_sent() -> None:
+    long = replace(request("a " * 1100, [], 0.0, beams=8, max_tokens=20), exact=True)
+    with pytest.raises(EndpointError, match=r"8 beams of up to 1,1\d\d tokens do not fit into the 8,192") as error:
+        loop.run_sync(builtin.BuiltinEndpoint().complete(long))
+    assert error.value.kind == "too_long"
+    builtin.ensure()  # counts exactly
+    plan = api.plan(Prompt("p", (Message("user", "{{ t }}"),)), [{"t": "a " * 1100}], beams=[1, 8], max_tokens=20)
+    plain, search = plan_points(plan, grid.decide(plan))
+    assert (plain.fits, search.fits) == (True, False)
 
 
 def request(text: str, ids: list[int], logprob: float, **parameters: Any) -> Request:

@@ -215,6 +215,15 @@ def test_a_vote_needs_samples_that_differ(settings: dict[str, Any], words: str) 
 
 
 @pytest.mark.parametrize(
+    ("settings", "said"), [({"beams": [1, 4], "samples": 2}, True), ({"beams": 4}, False), ({"samples": 2}, False)]
+)
+def test_several_samples_of_a_beam_search_are_nearly_the_same(settings: dict[str, Any], said: bool) -> None:
+    base = plan("{{ q }}", AnswerRule(), ({"q": "1"}, None))
+    sentences = doubts(Plan.of(prompts=base.prompts, cases=base.cases, **settings))
+    assert any("A beam search draws nothing" in sentence for sentence in sentences) is said
+
+
+@pytest.mark.parametrize(
     ("inputs", "techniques", "told"),
     [
         (

@@ -21,8 +21,10 @@ NONE = "only the built-in model, llama.cpp servers and vLLM have a beam search, 
 
 class SearchingEndpoint(OpenAIEndpoint):
     """An OpenAIEndpoint that answers a request whose parameters have several `beams` by a beam search: on llama.cpp
-    step by step, from vLLM in one call."""
+    step by step, from vLLM in one call. `room` is the number of tokens that all beams of a search may have together,
+    each with its prompt; None: the server itself says what is too long."""
 
+    room: int | None = None
     _is_vllm: bool | None = None
 
     def wire(self, request: Request) -> dict[str, Any]:
@@ -73,6 +75,13 @@ class SearchingEndpoint(OpenAIEndpoint):
         refusals.check_status(answer, self.settings, "")
         return parsed(answer.text)
 
+    def _check_room(self, request: Request, prompt: int) -> None:
+        """Raises EndpointError(too_long) if the beams with a prompt of so many tokens do not fit into `room`."""
+        beams, each = request.parameters.written, prompt + (request.parameters.max_tokens or 0)
+        if self.room is not None and beams * each > self.room:
+            message = f"{beams} beams of up to {each:,} tokens do not fit into the {self.room:,} that {self.name} has."
+            raise EndpointError("too_long", message, hint="Take fewer beams, or shorten the prompt.")
+
     async def _searched(self, request: Request) -> AsyncGenerator[Delta, None]:
         """Yields the state of a search on llama.cpp after each step, then its reply. Raises EndpointError."""
         started, sent, written, beams = time.perf_counter(), self.wire(request), 0, 1
@@ -89,6 +98,7 @@ class SearchingEndpoint(OpenAIEndpoint):
         full_stop = await self._counter.tokens(pool, request.model, ".")
         if not ids or not full_stop:
             raise EndpointError("bad_request", f"{self.name} cannot cut this prompt into tokens.")
+        self._check_room(request, len(ids))
         async with aclosing(llama_cpp.searched(request, ids, full_stop[-1].id, ask)) as searches:
             async for search in searches:
                 written, beams = written + beams, len(search.running)
