@@ -68,7 +68,8 @@ def search_fields(form: Mapping[str, Any]) -> None:
     for spec in MORE_SPECS:
         axis_field(spec, form)
     penalty = "Of a beam search: 0 ranks texts by their probability, 1 by that of a token; more favours long texts."
-    parameter_field("length_penalty", key="run_length_penalty", value=None, placeholder="1", step=0.5, help=penalty)
+    own = {"value": None, "step": 0.5, "placeholder": "the prompt's own"}
+    parameter_field("length_penalty", key="run_length_penalty", help=penalty, **own)
     early = "Ends a beam search as soon as it has as many ended texts as beams."
     st.checkbox("Early stop", key="run_early_stop", help=early)
 
