@@ -6,6 +6,7 @@ on where it was.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -115,6 +116,8 @@ def _packed(vector: Any) -> bytes:
 
 @cache
 def _library() -> Any:
+    # Threads that spin while they wait take twice the time on a busy machine; its OpenMP reads this when it is loaded.
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     try:
         return import_module(LOCAL).E5()
     except ImportError as error:
