@@ -17,8 +17,9 @@ from typing import Any
 from promptgrid.answers import search
 from promptgrid.grading.argument_values import Anything, Equal, ExpectedValue, Items, Members, Near, OneOf, Pattern
 from promptgrid.grading.call_syntax import parse_calls
-from promptgrid.grading.expected_call import ExpectedCall, read_arguments, strict_json
+from promptgrid.grading.expected_call import ExpectedCall
 from promptgrid.grading.subject import short
+from promptgrid.prompt.tools.arguments import read_arguments, strict_json
 from promptgrid.suggestions import did_you_mean
 
 _MATCHERS = ("$one_of", "$number", "$regex", "$anything", "$optional", "$equal", "$more", "$tolerance")

@@ -13,11 +13,12 @@ from typing import Any
 from promptgrid.grading.argument_values import Leniency, Unscorable
 from promptgrid.grading.call_json import expected_calls
 from promptgrid.grading.call_pairs import Pairs, pair_calls
-from promptgrid.grading.expected_call import OTHER_TOOL, ExpectedCall, read_arguments
+from promptgrid.grading.expected_call import OTHER_TOOL, ExpectedCall
 from promptgrid.grading.schema import schema_problem
 from promptgrid.grading.spec import CheckSpec
 from promptgrid.grading.subject import Subject, Verdict, short
 from promptgrid.prompt import AnswerRule, ToolCall
+from promptgrid.prompt.tools.arguments import read_arguments
 from promptgrid.suggestions import listed
 from promptgrid.text import one_line, value_text
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from promptgrid.prompt import EMPTY, Message, Parameters, Prompt, Tool, ToolCall
+from promptgrid.prompt.tools.arguments import read_arguments
 from promptgrid.prompt.tools.protocol import CHOICES
 from promptgrid.techniques.steps import Ask, Done, StepReply, Steps, Task
 from promptgrid.techniques.turns import Turn
@@ -61,7 +61,9 @@ def _changes(task: Task) -> Mapping[str, Any]:
 def _answered(reply: StepReply, results: Sequence[CallResult]) -> tuple[Turn, ...]:
     """Returns the reply and the results of its calls as turns. Arguments that are no JSON object are left out, since
     many servers refuse a request with them; the result quotes them."""
-    calls = tuple(replace(call, arguments="{}") if arguments_of(call) is None else call for call in reply.tool_calls)
+    calls = tuple(
+        replace(call, arguments="{}") if read_arguments(call.arguments).problem else call for call in reply.tool_calls
+    )
     called = Turn(Message("assistant", reply.text, calls), "history")
     given = (Message("tool", one.text, tool_call_id=call.id) for call, one in zip(calls, results, strict=True))
     return (called, *(Turn(message, "history") for message in given))
@@ -79,21 +81,11 @@ def _result(task: Task, call: ToolCall) -> CallResult:
     if tool is None:
         text = f"Error: there is no tool {cut(call.name, _QUOTED)!r}. The tools are {', '.join(tools)}."
         return CallResult(text, "unknown tool")
-    arguments = arguments_of(call)
-    if arguments is None:
-        text = f"Error: the arguments must be a JSON object, and are {cut(call.arguments, _QUOTED)!r}."
-        return CallResult(text, "arguments that are no JSON object")
-    result = mock_result(tool, arguments, task.values)
+    arguments = read_arguments(call.arguments)
+    if arguments.problem:
+        return CallResult(f"Error: {arguments.problem}.", "arguments that are no JSON object")
+    result = mock_result(tool, arguments.values, task.values)
     return CallResult(result) if result is not None else CallResult("Error: no result.", "no mock result fits the call")
-
-
-def arguments_of(call: ToolCall) -> dict[str, Any] | None:
-    """Returns the arguments of a call; None if their text is not a JSON object. No arguments at all are an empty
-    object."""
-    with suppress(ValueError, RecursionError):
-        value = json.loads(call.arguments.strip() or "{}")
-        return value if isinstance(value, dict) else None
-    return None
 
 
 def mock_result(tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:

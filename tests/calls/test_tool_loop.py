@@ -105,7 +105,7 @@ def test_calls_that_cannot_be_carried_out_are_told_to_the_model_and_noted(
 ) -> None:
     (row,) = ran(database, "tools-odd", cases=CASES[:1])
     assert row.output == (
-        "Error: the arguments must be a JSON object, and are '{key: 1'. | "
+        "Error: the arguments {key: 1 are not JSON (Expecting property name enclosed in double quotes: line 1 c…). | "
         "Error: there is no tool 'launch'. The tools are lookup."
     )
     assert "lookup: arguments that are no JSON object" in row.answer_note
