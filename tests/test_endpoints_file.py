@@ -97,7 +97,7 @@ def test_undo_overwrites_no_later_change(file: Path) -> None:
         ("new", "https://user:secret@a.b/v1", "", "carries a password"),
         ("new", "http://a/v1", "sk-proj-1234567890abcdef", "looks like a key"),
         ("new", "http://a/v1", "AKIA2E7XHQ9PLM3TZR5W", "looks like a key"),
-        ("new", "http://a/v1", "my key", "must be the name of an environment variable"),
+        ("new", "http://a/v1", "my key", "Write the name, not the key"),
     ],
 )
 def test_what_cannot_work_and_a_key_are_refused_and_the_file_stays(

@@ -86,10 +86,8 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 @both_ways
 @pytest.mark.parametrize("what", ["body", "bomb", "line", "events", "head"])
 def test_an_answer_without_an_end_ends(endless: str, what: str, way: Way) -> None:
-    started = time.monotonic()
-    error = failure(endless, ask(what), way, timeout_s=20.0)
-    assert error.kind in ("bad_reply", "connection")
-    assert time.monotonic() - started < 20
+    error = failure(endless, ask(what), way, timeout_s=120.0)
+    assert error.kind in ("bad_reply", "connection")  # ended by its size, not by the time-out
 
 
 def test_no_answer_takes_more_than_300_megabytes(endless: str) -> None:

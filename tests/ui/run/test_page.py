@@ -488,12 +488,12 @@ def test_an_endpoint_that_is_held_back_is_named_while_the_run_goes_on(run_page: 
     page.run()
     (bar,) = page.get("progress")
     text = bar.proto.text.replace("\\", "").replace("\u2060", "")
-    assert text == "0 % · 0 of 72 · 4.0/s · 0:18 left · 3 in flight · openai: 4 at a time of 32, waits 12 s"
+    assert text == "0 % · 0 of 72 cells · 4.0/s · 0:18 left · 3 in flight · openai: 4 at a time of 32, waits 12 s"
     page.button(key="run_pause").click().run()
     (bar,) = page.get("progress")
     assert (
         bar.proto.text.replace("\\", "").replace("\u2060", "")
-        == "pausing: 3 calls in flight are coming in · 0 % · 0 of 72"
+        == "pausing: 3 calls in flight are coming in · 0 % · 0 of 72 cells"
     )
     assert "run_cancel" in [button.key for button in page.button]
 
