@@ -49,6 +49,9 @@ TEXT = AnswerRule()
         (".5", ["0.5"]),
         ("007", ["7"]),
         ("none", []),
+        ("The answer is one number, without a unit.", []),
+        ("The answer must be a number. The answer is one.", ["1"]),
+        ("There is one number that fits.", ["1"]),
         ("2 h 30 min", ["150 min"]),
         ("5 ft 3 in, or so", ["63 in"]),
         ("3小时20分", ["200 min"]),
@@ -173,6 +176,12 @@ def test_a_label_is_taken_when_it_is_the_only_one_or_comes_first(text: str, answ
 def test_with_a_marker_the_last_marked_line_answers(rule: AnswerRule, text: str, answer: str) -> None:
     result = read_answer(rule, text, marker="Answer:")
     assert (result.answer, result.note) == (answer, "")
+
+
+def test_the_form_of_an_answer_is_no_answer() -> None:
+    assert read_answer(AnswerRule("number"), "The answer is one number, without a unit.").answer is None
+    assert read_answer(AnswerRule("number"), "The answer is one.").answer == "1"
+    assert read_answer(AnswerRule("number"), "The answer is one integer: 12.").answer == "12"
 
 
 def test_what_stands_before_the_marker_is_the_reasoning() -> None:

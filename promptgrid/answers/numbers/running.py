@@ -18,6 +18,8 @@ _PRONOUN_BEHIND = late(
     r"|-(?:way|time|sided|dimensional|step|by)",
     re.IGNORECASE,
 )
+_THE_ANSWER_IS = late(r"(?:^|\banswer[ ]+(?:is|as|must[ ]be)[ ]+)$", re.IGNORECASE)  # or a text cut off behind it
+_FORM_BEHIND = late(r"[ ]+(?:single[ ]+|whole[ ]+)?(?:number|integer)\s*(?:$|[.,;:\n])", re.IGNORECASE)
 _SAYS_ONE = late(
     r"(?:^|[:=(\"'*$]|\b(?:is|are|was|be|equals|leaves|leaving|only|exactly|just|get|gets|has|have|had|about|answer|"
     r"gives|remains|total|of|by|and|or|minus|negative|to|than|makes))[ ]*$",
@@ -34,7 +36,8 @@ _IDIOMS = ("十分", "千万", "万一", "百分之百")
 
 
 def counts_in_english(text: str, start: int, end: int) -> bool:
-    """Tells whether the number words from `start` to `end` state a quantity; "one" in "the one that" states none."""
+    """Tells whether the number words from `start` to `end` state a quantity; "one" in "the one that" states none, nor
+    does the form of the answer: "The answer is one number"."""
     word, left, right = text[start:end].lower(), text[max(0, start - 16) : start], text[end : end + 16]
     if _REFERENCE.search(left):
         return False
@@ -42,6 +45,7 @@ def counts_in_english(text: str, start: int, end: int) -> bool:
         return (
             not _THE_ONE.search(left)
             and not _PRONOUN_BEHIND.match(right)
+            and not (_THE_ANSWER_IS.search(left) and _FORM_BEHIND.match(right))
             and (not _ENDS.match(right) or bool(_SAYS_ONE.search(left)))
         )
     if word.startswith(("a ", "an ")) or word == "half":
