@@ -168,3 +168,19 @@ def test_hostile_text_is_shown_letter_by_letter_and_nothing_is_fetched(tab: Page
     tab.get_by_role("button", name="Measure perplexity").click()
     expect(tab.get_by_text(re.compile("Perplexity .* over"))).to_be_visible(timeout=SLOW_MS)
     assert [url for url in requests if not url.startswith((dashboard.url, "data:", "blob:"))] == []
+
+
+def test_beams_become_a_tree_with_the_cut_ones_grey_beside_the_other_texts(tab: Page) -> None:
+    tab.get_by_role("button", name="Compare beams").click()
+    tree, cards = tab.locator(".beam-tree .tree"), tab.locator(".beam-tree .card")
+    expect(cards).to_have_count(7, timeout=2 * SLOW_MS)  # the first search unpacks the weights
+    expect(cards.first).to_contain_text("Beam 1")
+    expect(tree.locator("li").first).to_contain_text("·with")
+    expect(tree.locator(".said.best")).to_have_count(1)
+    best, greedy = (float(re.findall(r"−([\d.]+) in all", text)[0]) for text in cards.all_text_contents()[:2])
+    assert best <= greedy + 0.01  # a beam that starts as the greedy text does is kept as long as it is likelier
+    assert tree.locator("li.cut").count() > 0
+    colours = [
+        tree.locator(f"li{kind} > .token").first.evaluate("e => getComputedStyle(e).color") for kind in ("", ".cut")
+    ]
+    assert colours[0] != colours[1]

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from promptgrid import grid
+from promptgrid.calls.batch import Batch
 from promptgrid.cli import main
-from promptgrid.models import learned
+from promptgrid.grid.planned_points import endpoints_of
+from promptgrid.models import ModelFacts, learned
 from promptgrid.runner import client
 from promptgrid.store import Database
 from promptgrid.store.results import result_rows
@@ -45,6 +48,16 @@ def test_a_search_is_one_call_whose_reply_has_the_beams(vllm: HostileServer, dat
     assert beams[0]["text"] == searches[0].output
     assert {row.beams_json for row in rows if row.parameters["beams"] == 1} == {None}
     assert {row.parameters["beams_sent"] for row in rows if row.parameters["beams"] == 1} == {None}
+
+
+def test_the_worst_case_of_a_search_has_every_beam_at_its_greatest_length(
+    vllm: HostileServer, database: Database
+) -> None:
+    plan = a_plan(words=1, beams=[1, 4], max_tokens=100)
+    points = grid.points(plan, endpoints_of(plan), grid.decide(plan))
+    one, four = (Batch(point, (0,)).worst(ModelFacts("m")).tokens for point in points)
+    assert one is not None
+    assert four == one + 300
 
 
 def test_where_there_is_no_search_nothing_is_sent_and_the_preflight_says_so(
