@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from promptgrid.prompt.front_matter import Field
@@ -28,20 +28,23 @@ def read_chain(chain: Field) -> tuple[ChainStep, ...]:
             temperature=float(fields["temperature"].number()) if "temperature" in fields else None,
             repeat=fields["repeat"].whole() if "repeat" in fields else 1,
         )
-        _check(item, step, {one.output for one in steps})
+        if problem := step_problem(step, {one.output for one in steps}):
+            raise item.error(problem)
         steps.append(step)
     return tuple(steps)
 
 
-def _check(item: Field, step: ChainStep, earlier: set[str]) -> None:
+def step_problem(step: ChainStep, earlier: Collection[str]) -> str:
+    """Returns why the step cannot be in a chain after steps with the outputs `earlier`; "" if it can."""
     if not step.output.isidentifier():
-        raise item.error("needs `as:`, the name of the variable that holds its output")
+        return "needs `as:`, the name of the variable that holds its output"
     if step.output in earlier:
-        raise item.error(f"has the output {step.output!r} of an earlier step")
+        return f"has the output {step.output!r} of an earlier step"
     if not step.prompt and not step.text.strip():
-        raise item.error("needs `prompt:`, a prompt of the library, or `text:`, a prompt of its own")
+        return "needs `prompt:`, a prompt of the library, or `text:`, a prompt of its own"
     if not 1 <= step.repeat <= MOST_REPEATS:
-        raise item.error(f"has repeat {step.repeat}; it goes from 1 to {MOST_REPEATS}")
+        return f"has repeat {step.repeat}; it goes from 1 to {MOST_REPEATS}"
+    return ""
 
 
 def chain_fields(steps: Sequence[ChainStep]) -> list[dict[str, Any]]:

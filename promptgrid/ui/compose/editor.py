@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +12,7 @@ from promptgrid.errors import PromptError
 from promptgrid.techniques import TECHNIQUES, WORDING
 from promptgrid.ui.compose import state
 from promptgrid.ui.compose.answer_rule import rule_fields, rule_title
+from promptgrid.ui.compose.chain import chain_editor
 from promptgrid.ui.compose.fields import ANSWER_COLUMNS, ROLES, Fields, column_of, used_variables
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.fields import parameter_field
@@ -25,10 +25,10 @@ TABLE_WIDTH = 448  # px, of all columns together at 1440 px
 def editor() -> DeltaGenerator:
     """Draws the editor; returns the place for `rule_notes`."""
     content = state.fields()
-    _chain(content.chain)
     _messages()
     columns = _columns(content)
     _examples(columns)
+    chain_editor()
     with st.expander(rule_title(content), key="compose_open_rule"):
         rule_place = rule_fields()
     with st.expander(f"Parameters: {_parameter_line(content)}", key="compose_open_parameters"):
@@ -39,23 +39,6 @@ def editor() -> DeltaGenerator:
     with st.expander(f"Wording of the techniques{changed}", key="compose_open_wording"):
         _wording(content.language)
     return rule_place
-
-
-def _chain(steps: Sequence[Mapping[str, Any]]) -> None:
-    """Lists the steps of a chain, which are asked before the messages below; draws nothing without any."""
-    if not steps:
-        return
-    path = " → ".join([*(str(step["output"]) for step in steps), "the messages below"])
-    with st.expander(f"Chain: {plain(path)}", key="compose_open_chain"):
-        for number, step in enumerate(steps, 1):
-            settings = [
-                step["technique"],
-                step["model"],
-                "" if step["repeat"] == 1 else f"up to {step['repeat']} times",
-            ]
-            st.markdown(f"**{number} · {plain(step['output'])}** {plain(' · '.join(filter(None, settings)))}")
-            st.code(step["text"] or f"the prompt {step['prompt']} of the library", language=None, wrap_lines=True)
-        st.caption("The steps stand in the prompt's file, under metadata.chain; each output is a variable below.")
 
 
 def _messages() -> None:

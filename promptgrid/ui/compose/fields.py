@@ -11,6 +11,7 @@ from typing import Any, cast, get_args
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
+from promptgrid.prompt.chain import step_problem
 from promptgrid.prompt.model import ChainStep
 from promptgrid.prompt.tools import TOOL_ROUNDS, tool_fields, tools_from
 from promptgrid.prompt.values import kind_of, typed_value
@@ -135,7 +136,7 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = Non
         cases=content.cases,
         api=cast(Api, content.api),
         title=content.title,
-        chain=tuple(ChainStep(**step) for step in content.chain),
+        chain=_chain(content),
         tools=tools_from(content.tools),
         tool_rounds=content.tool_rounds,
     )
@@ -188,6 +189,15 @@ def _columns(inputs: Mapping[str, str]) -> dict[str, str]:
 
 def _variable(column: str) -> str:
     return next((name for name in ANSWER_COLUMNS if column_of(name) == column), column)
+
+
+def _chain(content: Fields) -> tuple[ChainStep, ...]:
+    """Returns the steps of the chain. Raises PromptError for one that a file could not hold."""
+    steps = tuple(ChainStep(**step) for step in content.chain)
+    for at, step in enumerate(steps):
+        if problem := step_problem(step, {one.output for one in steps[:at]}):
+            raise PromptError(f"Step {at + 1} of the chain {problem}.")
+    return steps
 
 
 def rule_of(content: Fields) -> AnswerRule:

@@ -18,6 +18,7 @@ from promptgrid.grid import Plan
 from promptgrid.grid.doubts import VOTES, examples_doubts
 from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
+from promptgrid.prompt.chained import step_prompt
 from promptgrid.techniques import StepCall, Turn
 from promptgrid.ui.compose import opened, state
 from promptgrid.ui.compose.answer_rule import rule_notes
@@ -104,6 +105,19 @@ def plan_now(model: str, temperature: float | None) -> Plan:
     case = Case("1", template_values(prompt), expected_answer())
     parameters = Parameters(temperature=temperature)
     return Plan((prompt,), (case,), (model,), (selected_technique(),), parameters=parameters)
+
+
+def step_plan(model: str, temperature: float | None, at: int) -> Plan:
+    """Returns the plan of a try that ends with the step of the chain at this index: the step's prompt, with the steps
+    before it as its chain. `model` and `temperature` apply where the step has none. Raises PromptgridError."""
+    whole = with_steps(state.fields())
+    step = whole.chain[at]
+    own = step_prompt(step)
+    prompt = replace(own, name=step.output, chain=(*whole.chain[:at], *own.chain))
+    own_temperature = own.parameters.temperature if step.temperature is None else step.temperature
+    parameters = Parameters(temperature=temperature if own_temperature is None else own_temperature)
+    case = Case("1", template_values(whole))
+    return Plan((prompt,), (case,), (step.model or model,), (step.technique,), parameters=parameters)
 
 
 def selected_technique() -> str:

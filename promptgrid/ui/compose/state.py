@@ -6,11 +6,13 @@ Functions that set widget values must run before the widgets are drawn; most are
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import streamlit as st
 
+from promptgrid.prompt.model import ChainStep
 from promptgrid.techniques import WORDING
 from promptgrid.ui.compose.fields import Fields
 from promptgrid.ui.widgets.live_text import forget_typed
@@ -18,6 +20,7 @@ from promptgrid.ui.widgets.undo import offer_undo
 
 # The lists of actions that can be undone, each drawn where the actions are.
 UNDO, UNDO_TURNS, UNDO_EXAMPLES, UNDO_VALUES = "compose", "compose_turns", "compose_examples", "compose_values"
+UNDO_STEPS = "compose_steps_removed"
 WATCH = "compose_watch"
 RULE_WATCH = "compose_rule_watch"
 # Fields whose widget has the name of the field as its key, with the prefix "compose_".
@@ -28,6 +31,8 @@ SIMPLE = (
 )
 RULE_TEXTS = ("labels", "synonyms", "schema")  # the fields of the answer rule that are text areas
 WORDS = tuple(WORDING["en"])
+_STEP: Mapping[str, Any] = asdict(ChainStep(""))
+_REST = ("inputs", "other", "title", "tools", "tool_rounds")  # fields without widgets
 
 
 def fill(content: Fields) -> None:
@@ -40,7 +45,10 @@ def fill(content: Fields) -> None:
     for role, text in content.messages:
         add_turn(role, text)
     set_examples(content.examples)
-    state.compose_rest = {name: getattr(content, name) for name in ("inputs", "other", "title", "chain")}
+    state.compose_steps = []
+    for step in content.chain:
+        add_step(step)
+    state.compose_rest = {name: getattr(content, name) for name in _REST}
     forget_typed(WATCH)
     forget_typed(RULE_WATCH)
 
@@ -67,6 +75,52 @@ def text_key(number: int) -> str:
     return f"compose_text_{number}"
 
 
+def step_key(name: str, number: int) -> str:
+    """Returns the key of the widget of a field of ChainStep, of the step with this number."""
+    return f"compose_step_{name}_{number}"
+
+
+def add_step(step: Mapping[str, Any], at: int | None = None) -> None:
+    """Inserts a step of the chain before the one with index `at`; at the end if `at` is None. `step` has fields of
+    ChainStep by name; missing ones get their default."""
+    state = st.session_state
+    number = state.compose_next = state.get("compose_next", 0) + 1
+    for name, default in _STEP.items():
+        state[step_key(name, number)] = step.get(name, default)
+    steps = state.compose_steps
+    at = len(steps) if at is None else at
+    state.compose_steps = [*steps[:at], number, *steps[at:]]
+
+
+def remove_step(number: int) -> None:
+    """Removes, with Undo, the step whose widget keys end in this number, which need not be its position."""
+    steps = st.session_state.compose_steps
+    at, step = steps.index(number), _step(st.session_state, number)
+    st.session_state.compose_steps = [other for other in steps if other != number]
+    offer_undo(UNDO_STEPS, f"Removed the step {step['output']}.", partial(add_step, step, at))
+
+
+def move_step(number: int, by: int) -> None:
+    """Moves the step with this number in its widget keys by so many places."""
+    steps = [*st.session_state.compose_steps]
+    at = steps.index(number)
+    steps.insert(max(0, at + by), steps.pop(at))
+    st.session_state.compose_steps = steps
+
+
+def chain_steps() -> list[dict[str, Any]]:
+    """Returns the steps of the chain in the widgets, each by the names of ChainStep."""
+    return [_step(st.session_state, number) for number in st.session_state.compose_steps]
+
+
+def _step(state: Any, number: int) -> dict[str, Any]:
+    """Returns a step: its values in `state`. A step that names a prompt has no text of its own."""
+    values = {name: state.get(step_key(name, number)) for name in _STEP}
+    step = {name: _STEP[name] if value is None else value for name, value in values.items()}
+    step["output"] = step["output"].strip()
+    return step | ({"text": ""} if step["prompt"] else {})
+
+
 def set_examples(rows: list[dict[str, str]]) -> None:
     """Puts these rows into the table of examples. Its widget gets a new key, because the old one stores edits of the
     previous rows."""
@@ -87,6 +141,7 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
         examples=state["compose_rows"],
         wording=wording,
         **{name: _filled(name, value) for name, value in simple.items()},
+        chain=[_step(state, number) for number in state["compose_steps"]],
         **state["compose_rest"],
     )
 

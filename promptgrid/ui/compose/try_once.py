@@ -16,7 +16,7 @@ from promptgrid.humanize import dollars, latency
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.techniques import answer_marker, most_calls
 from promptgrid.ui.compose.attempt import Try
-from promptgrid.ui.compose.preview import call_as_code, plan_now
+from promptgrid.ui.compose.preview import call_as_code, plan_now, step_plan
 from promptgrid.ui.compose.values import expected_answer
 from promptgrid.ui.server import answers_now, database, model_refs, stop_when_left
 from promptgrid.ui.widgets.endpoints import weights_notice
@@ -45,7 +45,7 @@ def try_once() -> None:
                 "Try once" if ready else "Waiting for the model",
                 key="compose_try",
                 type="primary",
-                on_click=_start,
+                on_click=start_try,
                 shortcut="Ctrl+Enter",
                 disabled=not ready,
                 width=BUTTON_WIDTH if ready else "content",
@@ -81,13 +81,14 @@ def _model_and_temperature() -> tuple[str, float | None]:
     return str(model or DEFAULT_MODEL), temperature
 
 
-def _start() -> None:
-    """Starts the call with the present values of the widgets: arguments of the callback could be older after a quick
-    click."""
+def start_try(step: int | None = None) -> None:
+    """Starts the calls with the present values of the widgets: arguments of the callback could be older after a quick
+    click. With `step`, the try ends with the step of the chain at this index."""
     model, temperature = selected_model(), st.session_state.get("compose_try_temperature")
     try:
-        plan = plan_now(model, temperature)
-        attempt = Try(TriedCell(plan, single.try_point(plan)), expected_answer())
+        plan = plan_now(model, temperature) if step is None else step_plan(model, temperature, step)
+        expected = expected_answer() if step is None else None
+        attempt = Try(TriedCell(plan, single.try_point(plan)), expected)
     except PromptgridError as error:
         st.session_state.compose_try_error = error
         st.session_state.pop("compose_attempt", None)
