@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 
 from playwright.sync_api import ElementHandle, Page, expect
 
+from tests.browser.traffic import awaits_run
+
+MOST_S = 20.0  # a request of a fragment that is gone gets no run
+
 
 def settled(page: Page) -> None:
     """The script has run after a change: what it draws anew takes the list from under the pointer."""
-    page.wait_for_timeout(100)  # the change is on its way
+    page.evaluate("new Promise(resolve => setTimeout(resolve, 100))")  # the change has left the browser
+    deadline = time.monotonic() + MOST_S
+    while awaits_run(page) and time.monotonic() < deadline:
+        page.wait_for_timeout(20)
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 

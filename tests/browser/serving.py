@@ -13,6 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext
 
+from tests.browser.traffic import follow
 from tests.places import CHECKOUT
 
 WAIT_MS = 60_000  # a cold server, a model that has to start, a busy machine
@@ -36,6 +37,7 @@ class Dashboard:
 
     def let_in(self, context: BrowserContext) -> None:
         """The cookie that the printed address sets."""
+        follow(context)
         name = f"promptgrid-{self.url.rpartition(':')[2]}"
         context.add_cookies([{"name": name, "value": self.key, "url": self.url, "sameSite": "Strict"}])
 
