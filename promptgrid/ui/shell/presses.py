@@ -8,6 +8,8 @@ to the run that replaces it. Turning `fastReruns` off is no way out: the browser
 The runs of a session take their values in turn. Otherwise a run that is being stopped could put an older text in the
 place of the newer one, whose callback would then not be called.
 
+A run begins when the one that it has stopped has ended, since both would change what Streamlit knows of the fragments.
+
 The browser sends all changes of one moment in one request, which names a fragment if the first widget is in one. The
 request is then taken as one for all the widgets in it. For example, the text of a field is reported to a fragment while
 the user types, and a press of Ctrl+Enter in the same moment redraws the page. A fragment that redraws itself every few
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _take_values_and_call_back = SafeSessionState.on_script_will_rerun
 _clear_presses = SafeSessionState.on_script_finished
 _request_rerun = AppSession.request_rerun
+_ENDING_S = 1.0
 
 
 def keep_every_press() -> None:
@@ -67,6 +70,7 @@ def _uninterrupted(state: SafeSessionState, values: WidgetStates | None, **optio
     if context is None or requests is None:
         _take_values_and_call_back(state, values, **options)
         return
+    _wait_for_the_run_before(context)
     with _turn(context):
         _begin(requests)
         requests.on_scriptrunner_yield = lambda: None  # type: ignore[method-assign]
@@ -78,6 +82,15 @@ def _uninterrupted(state: SafeSessionState, values: WidgetStates | None, **optio
             del requests.on_scriptrunner_yield
         if others := _fragments_to_draw(context, state._state):
             requests.request_rerun(_drawing(others, context, values))
+
+
+def _wait_for_the_run_before(context: ScriptRunContext) -> None:
+    """Waits until the script run that this one has stopped has ended, for `_ENDING_S` seconds at most. It ends at its
+    next call of Streamlit; drawing on meanwhile, it would not find the places that this run clears."""
+    notes, this = vars(context.pages_manager), threading.current_thread()
+    before, notes["thread"] = notes.get("thread", this), this
+    if before is not this:
+        before.join(_ENDING_S)
 
 
 def _fragments_to_draw(context: ScriptRunContext, state: SessionState) -> set[str | None]:

@@ -22,10 +22,11 @@ def watch_text(keys: Sequence[str], key: str, *, note: Callable[[str], str] | No
     """Returns the current text of each text area in `keys`, by widget key. Typing reruns the calling fragment. `key` is
     the key of the component that reports the text.
 
-    Call this after the text areas are drawn. During typing, the returned text is at most 200 ms old and newer than the
-    value of the widget. To save or send a text, use the value of the widget instead: a click on a button first takes
-    the focus from the text area, which updates that value. If code sets the value of a text area in the session state,
-    this value replaces the typed text. To set it back to the value from before the typing, also call `forget_typed`.
+    Call this after the text areas are drawn. While the user types, the returned text is that of the first key or of the
+    last pause of 200 ms, and newer than the value of the widget. To save or send a text, use the value of the widget
+    instead: a click on a button first takes the focus from the text area, which updates that value. If code sets the
+    value of a text area in the session state, this value replaces the typed text. To set it back to the value from
+    before the typing, also call `forget_typed`.
 
     `note` is called with each text that is not empty; its result, such as a token count (`token_note`), appears at the
     edge of the field. If `keys` contains `CELL`, the note also appears at the table cell that the user edits.

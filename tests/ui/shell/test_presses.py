@@ -108,6 +108,19 @@ def test_callbacks_end_before_the_next_press_ends_the_run(
         _ = safe["first"]
 
 
+def test_a_run_begins_when_the_one_that_it_has_stopped_has_ended(
+    monkeypatch: pytest.MonkeyPatch, safe: SafeSessionState, requests: ScriptRequests
+) -> None:
+    waited: list[float] = []
+    notes = vars(cast("Any", presses).get_script_run_ctx(suppress_warning=True).pages_manager)
+    notes["thread"] = SimpleNamespace(join=waited.append)
+    cast("Callbacks", safe._state).callback = lambda: waited.append(0)
+    begun_with(requests, "one")
+    take_values(safe)
+    take_values(safe)  # for the next request of the same thread
+    assert waited == [presses._ENDING_S, 0, 0]
+
+
 def test_a_run_that_has_not_called_back_hands_its_presses_over_and_ends(
     monkeypatch: pytest.MonkeyPatch, safe: SafeSessionState, requests: ScriptRequests
 ) -> None:

@@ -1,9 +1,10 @@
-// Sends the text in the named text areas to Python, 200 ms after the last key.
+// Sends the text in the named text areas to Python: at once after the first key, then 200 ms after the last one. So one
+// letter shows without a wait, and a word is sent twice, not once a key.
 // `texts` maps each key to the value of the widget in Python. It is sent back as `base`: Python ignores a text that was
 // typed over an older value. `notes` appear at the edge of their fields, through an attribute that frame.css shows,
 // since the nodes belong to Streamlit.
 
-const PAUSE = 200;
+const FIRST = 20, PAUSE = 200, REST = 500; // ms; a key after such a rest is the first one
 const CELL = "*cell*"; // the editor of a table cell, which Streamlit draws in a separate layer
 const watchers = new WeakMap(); // parent element -> its watcher
 
@@ -18,7 +19,7 @@ export default function ({ data, parentElement, setStateValue }) {
 }
 
 function newWatcher(parent) {
-  const watcher = { texts: {}, sent: {}, timer: 0 };
+  const watcher = { texts: {}, sent: {}, timer: 0, typed: -REST };
   const listeners = {
     input: ({ target }) => type(watcher, target),
     keydown: (event) => commit(watcher, event),
@@ -58,7 +59,9 @@ function type(watcher, area) {
   const key = keyOf(watcher, area);
   if (key === undefined) return;
   clearTimeout(watcher.timer);
-  watcher.timer = setTimeout(() => report(watcher, key, area), PAUSE);
+  const isFirst = performance.now() - watcher.typed > REST;
+  watcher.typed = performance.now();
+  watcher.timer = setTimeout(() => report(watcher, key, area), isFirst ? FIRST : PAUSE);
 }
 
 function report(watcher, key, area) {
