@@ -11,8 +11,10 @@ from streamlit.testing.v1.element_tree import Block
 
 from promptgrid import api, chat
 from promptgrid.chat import ChatVariant, Settings
+from promptgrid.documents.adding import Source, add
 from promptgrid.library.folder import Library
 from promptgrid.store import Database, conversations, drafts
+from promptgrid.store.documents import collections
 from tests.faults.server import HostileServer
 from tests.running import a_run
 from tests.ui import pages
@@ -88,6 +90,8 @@ def stranger(endpoint: HostileServer, library: Library, database: Database, monk
     settings = chat.to_json(Settings((ChatVariant(1, models[1]),)))
     talk = conversations.create(database, EVIL, settings)
     conversations.add_turn(database, talk, None, "user", EVIL)
+    for _ in add(database, collections.create(database, EVIL), [Source("evil.md", data=EVIL.encode())]):
+        pass
     form = {"run_prompts": [NAME], "run_models": models, "cases_source": "file", "cases_file": table.name}
     drafts.keep_draft(database, "run", {**form, "run_max_tokens": 8})
     return run_id
