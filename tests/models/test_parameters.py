@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -237,3 +238,17 @@ def test_replies_that_are_all_alike_at_high_temperatures_are_suspicious(
         assert warning.startswith(
             "The replies at temperature 1.2 are all alike in 9 of 9 cases: this server may ignore"
         )
+
+
+def test_a_beam_search_is_sent_without_what_samples_and_a_plain_request_without_what_searches() -> None:
+    planned = Parameters(temperature=0.0, top_p=0.9, seed=7, beams=4, length_penalty=0.5, early_stop=False)
+    search = sent(facts("mystery"), planned)
+    assert search.parameters == Parameters(beams=4, length_penalty=0.5, early_stop=False)
+    assert search.notes == tuple(
+        f"{what} not sent: a beam search does not sample" for what in ("temperature 0", "top_p 0.9", "seed 7")
+    )
+    plain = sent(facts("mystery"), replace(planned, beams=1))
+    assert plain.parameters == Parameters(temperature=0.0, top_p=0.9, seed=7)
+    assert plain.notes == ("length_penalty 0.5 not sent: it belongs to a beam search, which takes 2 beams or more",)
+    assert plain.honoured["beams"] is True
+    assert plain.honoured["length_penalty"] is False

@@ -28,6 +28,9 @@ PARAMETERS = st.builds(
     reasoning_effort=st.none() | st.sampled_from(["none", "low"]),
     response_format=st.none() | st.just({"type": "json_object"}),
     extra_body=st.none() | st.dictionaries(TEXTS, st.integers(), min_size=1, max_size=2),
+    beams=st.none() | st.integers(1, 64),
+    length_penalty=st.none() | st.sampled_from([-1.0, 0.0, 0.5, 2]),
+    early_stop=st.none() | st.booleans(),
 )
 ALL = Parameters(0, 1.0, 9, 7, ("END", "\n"), "low", {"type": "json_object"}, {"top_k": 40})
 
