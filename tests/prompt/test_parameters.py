@@ -41,7 +41,7 @@ VERSIONS: Mapping[str, Parameters] = {
     "d61cf9975452": Parameters(stop=(), extra_body={}),
 }
 SHIPPED = {
-    "after-sales-zh": "943fbd6fa505",
+    "after-sales-zh": "966ffa2aea37",
     "arithmetic": "07eded22caff",
     "arithmetic-zh": "a7404d2d4217",
     "coin-flips": "0a1f215ad936",
@@ -54,14 +54,14 @@ SHIPPED = {
     "proofread": "e2f2b444c589",
     "question-answering": "7db80ec3d362",
     "sentiment": "7cff9ba19f95",
-    "smart-home": "e2c7b5eb2959",
+    "smart-home": "354f3819ac8e",
     "summarize": "ede97f63e902",
     "tone-zh": "3072b80eeb00",
     "topic-zh": "28616782520f",
     "translate-zh": "7332dcab3d2d",
-    "travel-desk": "37e4e66e8c92",
-    "weather-zh": "b92eafd9d2bc",
-    "word-vectors": "ce6d5c008116",
+    "travel-desk": "aa198f792ad5",
+    "weather-zh": "c5c59da6d668",
+    "word-vectors": "a323f9d594d7",
 }
 FILE = """---
 name: a
