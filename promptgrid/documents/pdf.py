@@ -22,8 +22,9 @@ _HYPHEN = re.compile(r"[\ufffe\x02]\n?")  # PDFium's signs for a hyphen at the e
 
 
 def page_texts(data: bytes, name: str) -> list[str]:
-    """Returns the text of each page of a PDF; "" for a page without text, such as a scan. `name` stands for the file in
-    errors. Raises DocumentsError if the PDF is encrypted, damaged, or takes too long or too much memory."""
+    """Returns the text on each page of a PDF, without text beyond its edges; "" for a page without any, such as a scan.
+    `name` stands for the file in errors. Raises DocumentsError if the PDF is encrypted, damaged, or takes too long or
+    too much memory."""
     command = [sys.executable, "-c", _CHILD]
     here = str(Path(__file__).parents[2])
     try:

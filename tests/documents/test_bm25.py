@@ -11,7 +11,7 @@ import pytest
 
 from promptgrid.documents.bm25 import BM25
 from promptgrid.documents.ranking import best, fused
-from promptgrid.documents.words import terms
+from promptgrid.documents.words import query_terms, terms
 
 
 def reference(query: str, texts: list[str]) -> list[float]:
@@ -57,6 +57,12 @@ def test_texts_without_words_score_nothing(texts: list[str]) -> None:
 )
 def test_terms_are_words_and_for_chinese_characters_and_pairs(text: str, expected: str) -> None:
     assert terms(text) == expected.split()
+
+
+def test_the_commonest_words_of_a_question_are_left_out_unless_it_has_no_others() -> None:
+    assert query_terms("What does the ferry cost?") == ["ferry", "cost"]
+    assert query_terms("To be or not to be") == ["to", "be", "or", "not", "to", "be"]
+    assert query_terms("渡船 the") == ["渡", "船", "渡船"]
 
 
 def test_equal_scores_are_ordered_by_number_whatever_k_is() -> None:
