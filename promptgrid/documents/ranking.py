@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from promptgrid.documents.embedders import Matrix
 
 _RRF = 60.0  # of the paper
-_ROWS = 16_384  # of a matrix, converted to 32 bits at once
 
 Ranked = list[tuple[int, float]]
 """(number of the item, its score), the best first."""
@@ -45,11 +44,10 @@ def fused(rankings: Sequence[Ranked], k: int) -> Ranked:
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
 
 
-def cosines(matrix: Matrix, query: Matrix) -> NDArray[np.float32]:
+def cosines(matrix: NDArray[np.float32], query: Matrix) -> NDArray[np.float32]:
     """Returns the product of each row of `matrix` (n, d) with the vector `query` (d,): the cosines, if all have the
     length 1."""
     import numpy as np
 
-    wanted = query.astype(np.float32)
-    parts = [matrix[start : start + _ROWS].astype(np.float32) @ wanted for start in range(0, len(matrix), _ROWS)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    products: NDArray[np.float32] = matrix @ query.astype(np.float32)
+    return products
