@@ -33,6 +33,8 @@ def run_panel(run_id: str, *, primary: bool) -> RunInfo | None:
         return None
     with st.container(border=True, key="run_panel", gap="small"):
         _head(info, primary)  # outside the fragment, which would lose a click between two reruns
+        if info.fair_for:
+            st.page_link(links.COMPARE, label="The run it is compared with", query_params={"run": info.fair_for})
         active = info.status in ACTIVE
         if active:
             follow_run.announce_end(info)

@@ -37,6 +37,9 @@ def test_one_press_sends_the_fair_comparison_and_the_table_shows_it(
     assert endpoint.calls("ok") == before
     assert "0 of 40 done; this page updates itself" in shown(page)
     assert key not in [button.key for button in page.button]
+    links = [link.proto for link in pages.opened("2_Run.py", run=fair.id).get("page_link")]
+    (back,) = (link for link in links if link.label == "The run it is compared with")
+    assert f"run={run_id}" in back.query_string
     assert carried_out(database, fair.id) == "finished"
     assert endpoint.calls("ok") - before == 16
     ran(page)
