@@ -171,6 +171,14 @@ def test_missing_columns_are_named_before_anything_is_counted(run_page: AppTest)
     assert [b.key for b in page.button if b.key == "start"] == []
 
 
+def test_a_pasted_table_is_shown_in_the_order_of_its_columns(run_page: AppTest) -> None:
+    page = run_page
+    page.run()
+    page.segmented_control(key="cases_source").set_value("paste").run()
+    page.text_area(key="cases_text").set_value("text,note,expected\nGood.,a,positive").run()
+    assert list(page.dataframe[0].value.columns) == ["text", "note", "expected"]
+
+
 def test_a_pasted_table_that_cannot_be_read_names_its_row(run_page: AppTest) -> None:
     page = run_page
     page.run()
