@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from promptgrid.builtin import process, unpacking, weights
 from promptgrid.builtin.queue import turn
 from promptgrid.builtin.server_folder import Listening, ServerFolder
+from promptgrid.builtin.tool_schema import by_schema, instructed, with_calls
 from promptgrid.endpoint.base import Delta, Embeddings, Reply, Request, Token
 from promptgrid.errors import BuiltinError, EndpointError, ErrorKind, StoreError
 from promptgrid.prompt import Api, Message
@@ -52,7 +53,7 @@ class BuiltinEndpoint:
         """Does nothing: `concurrency` and `max_n` are constants of this class."""
 
     def wire(self, request: Request) -> dict[str, Any]:
-        return self._unconnected.wire(_repeatable(request))
+        return self._unconnected.wire(_sendable(request))
 
     async def search_problem(self, request: Request) -> str:
         """Returns why the model cannot answer the request by a beam search, as the end of a sentence; "" if it can."""
@@ -61,18 +62,22 @@ class BuiltinEndpoint:
 
     async def complete(self, request: Request) -> list[Reply]:
         async with self._turn(request.model, _is_exact(request)) as adapter:
-            replies = await adapter.complete(_repeatable(request))
-            if len(replies) == 1:
-                return replies
-            return [await _counted(adapter, request, reply) for reply in replies]
+            replies = await adapter.complete(_sendable(request))
+            if len(replies) > 1:
+                replies = [await _counted(adapter, request, reply) for reply in replies]
+            return [with_calls(reply, request) for reply in replies]
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
         async with (
             self._turn(request.model, _is_exact(request)) as adapter,
-            aclosing(adapter.stream(_repeatable(request))) as deltas,
+            aclosing(adapter.stream(_sendable(request))) as deltas,
         ):
             async for delta in deltas:
-                yield delta
+                if not request.tools:
+                    yield delta
+                elif delta.reply:  # until its end, a call cannot be told from a text
+                    reply = with_calls(delta.reply, request)
+                    yield Delta(reply.text, reply)
 
     async def models(self) -> list[str]:
         return list(weights.names())
@@ -85,7 +90,7 @@ class BuiltinEndpoint:
         EndpointError."""
         adapter = await self._connected(model)
         async with _crash_named():
-            return await adapter.count_tokens(model, messages, api, tools)
+            return await adapter.count_tokens(model, instructed(messages, tools) if tools else messages, api)
 
     async def tokenize(self, model: str, text: str) -> list[Token] | None:
         adapter = await self._connected(model)
@@ -152,9 +157,10 @@ def _adapter(server: Listening) -> SearchingEndpoint:
     return adapter
 
 
-def _repeatable(request: Request) -> Request:
-    """Returns the request, with the server's prompt cache turned off if it has a seed or temperature 0: with the cache,
-    its reply would not be repeatable."""
+def _sendable(request: Request) -> Request:
+    """Returns the request with its tools as a JSON schema, and with the server's prompt cache turned off if it has a
+    seed or temperature 0: with the cache, its reply would not be repeatable."""
+    request = by_schema(request)
     parameters = request.parameters
     if parameters.seed is None and (parameters.temperature is None or parameters.temperature > 0):
         return request

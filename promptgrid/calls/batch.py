@@ -66,7 +66,9 @@ class Batch:
         """Returns the most that the call can cost, in US dollars and tokens, by the model's prices and limits
         (`facts`)."""
         # A token is at least one byte: the bytes are an upper bound whatever the encoding; 16 covers a role's overhead.
-        prompt = sum(len(m.text.encode("utf-8", "replace")) + 16 for m in self.point.request.messages)
+        messages = self.point.request.messages
+        texts = [text for m in messages for text in (m.text, *(call.name + call.arguments for call in m.tool_calls))]
+        prompt = sum(len(text.encode("utf-8", "replace")) + 16 for text in texts)
         if attached := [part for part in (tools_of(self.point.request), self.parameters.response_format) if part]:
             prompt += len(json.dumps(attached, default=dict))
         room = self.parameters.max_tokens or facts.max_output or facts.context

@@ -31,8 +31,13 @@ class _Scope:
         return (
             payload.endpoint == self.endpoint
             and self.model in ("", payload.model)
-            and (not self.parameter or getattr(payload.parameters, self.parameter, None) == self.value)
+            and (not self.parameter or self._has_parameter(payload))
         )
+
+    def _has_parameter(self, payload: Batch | TextBatch) -> bool:
+        if self.parameter == "tools":
+            return isinstance(payload, Batch) and bool(payload.request.tools)
+        return bool(getattr(payload.parameters, self.parameter, None) == self.value)
 
 
 @dataclass
@@ -95,6 +100,9 @@ class Sender:
             # A wrong key or missing credit stops the whole endpoint; an unknown model stops only that model.
             model = payload.model if error.kind == "unknown_model" else ""
             self.stopped[_Scope(payload.endpoint, model)] = error
+        elif error.kind == "refused_parameter" and error.param == "tools":
+            self.stopped[_Scope(payload.endpoint, payload.model, "tools")] = error
+            await asyncio.to_thread(learned.remember, endpoint.identity, payload.model, "tools", None, error.message)
         elif error.kind == "refused_parameter" and error.param in NAMES and payload.parameters is not None:
             value, effort = getattr(payload.parameters, error.param), payload.parameters.reasoning_effort
             self.stopped[_Scope(payload.endpoint, payload.model, error.param, value)] = error

@@ -18,7 +18,7 @@ from promptgrid.prompt.parameters import NAMES
 if TYPE_CHECKING:
     from promptgrid.endpoint.pool import HttpResponse
 
-PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "max_completion_tokens", "logprobs", "top_logprobs"}
+PARAMETERS = frozenset(NAMES) - {"extra_body"} | {"n", "tools", "max_completion_tokens", "logprobs", "top_logprobs"}
 ALIASES: Mapping[str, str] = {"use_beam_search": "beams"}
 """The parameter of promptgrid that a field of a request stands for, where the names differ."""
 QUOTA_CODES = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})

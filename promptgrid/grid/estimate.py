@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.models import ModelFacts, cost_of
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.chained import step_prompt
-from promptgrid.techniques import technique_calls
+from promptgrid.techniques import most_calls
 from promptgrid.tokens import Count
 
 _SCORED_TOGETHER = 200  # number of replies scored together; the last embedding call for them may not be full
@@ -118,7 +118,7 @@ def _stretches(prompt: Prompt, technique: str, ref: str, room: int | None = None
         own = step_prompt(step)
         inside = list(_stretches(own, step.technique, step.model or ref, own.parameters.max_tokens))
         yield from inside * step.repeat
-    yield _Stretch(ref, technique_calls(technique), room)
+    yield _Stretch(ref, most_calls(replace(prompt, chain=()), technique), room)
 
 
 def estimate_steps(

@@ -15,7 +15,7 @@ from typing import Any
 
 from promptgrid import models, techniques
 from promptgrid.cases.table import Case
-from promptgrid.connections import model_facts, split_model
+from promptgrid.connections import BUILTIN, model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PromptError
 from promptgrid.grid.beams import search_problem
@@ -26,6 +26,7 @@ from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
 from promptgrid.techniques import StepCall
 from promptgrid.techniques.tool_loop import missing_tools
 
+_BY_SCHEMA = "tools: the built-in model cannot call them itself, so a JSON schema makes its replies calls"
 _sorted_json = json.JSONEncoder(sort_keys=True).encode
 
 
@@ -133,7 +134,7 @@ class Point:
 
 def skipped(plan: Plan) -> list[Skipped]:
     """Returns the pairs of a prompt and a technique of the plan that cannot be used together, with the reasons; then
-    the beam searches that a model cannot do, in the place of a technique."""
+    the beam searches that a model cannot do and the tools that it refuses, in the place of a technique."""
     pairs = ((p, t) for p in plan.prompts for t in plan.techniques)
     skips = [Skipped(p.name, t, why) for p, t in pairs if (why := techniques.unavailable(p, t))]
     searches = {
@@ -143,7 +144,19 @@ def skipped(plan: Plan) -> list[Skipped]:
         for parameters in _parameters(plan, prompt)
         if (why := search_problem(ref, prompt, parameters, model_facts(ref)))
     }
-    return [*skips, *searches]
+    refused = [
+        Skipped(prompt.name, f"tools by {ref}", why)
+        for ref in plan.models
+        for prompt in plan.prompts
+        if (why := _refused_tools(prompt, model_facts(ref)))
+    ]
+    return [*skips, *searches, *refused]
+
+
+def _refused_tools(prompt: Prompt, facts: models.ModelFacts) -> str:
+    """Returns the model's refusal of tools as a sentence; "" if there is none or the prompt has no tools."""
+    refusal = facts.refusal("tools") if prompt.tools else None
+    return refusal.sentence if refusal else ""
 
 
 def decide(plan: Plan) -> dict[tuple[str, str, str], list[WireVariant]]:
@@ -242,9 +255,11 @@ def _variants(plan: Plan, prompt: Prompt, ref: str) -> list[WireVariant]:
     facts = model_facts(ref)
     by_wire: list[list[tuple[Parameters, Sent]]] = []
     for parameters in _parameters(plan, prompt):
-        if search_problem(ref, prompt, parameters, facts):
+        if search_problem(ref, prompt, parameters, facts) or _refused_tools(prompt, facts):
             continue
         sent = models.parameters.sent(facts, parameters, missing_tools(prompt.tools, parameters))
+        if prompt.tools and split_model(ref)[0] == BUILTIN:
+            sent = replace(sent, notes=(*sent.notes, _BY_SCHEMA))
         same = next((same for same in by_wire if same[0][1].parameters == sent.parameters), None)
         if same is None:
             by_wire.append(same := [])

@@ -37,6 +37,8 @@ def with_tools(turns: Sequence[Turn], task: Task) -> Steps:
     out has a result that says why. The last reply is the output, even if it calls."""
     tools, notes = task.prompt.tools, list[str]()
     (reply,) = yield (Ask("answer", tuple(turns), tools=tools),)
+    if not reply.tool_calls and _changes(task):
+        notes.append(f"the tool choice {task.parameters.tool_choice} was not honoured: the reply calls no tool")
     for number in range(1, task.prompt.tool_rounds + 1):
         if not reply.tool_calls:
             break

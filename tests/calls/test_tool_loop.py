@@ -215,3 +215,22 @@ def test_parameters_of_tools_have_words() -> None:
     assert Parameters(tool_choice="auto").as_json() == {"tool_choice": "auto"}
     with pytest.raises(Exception, match="yes or no"):
         Parameters(parallel_tool_calls="maybe").check()
+
+
+def test_tools_that_a_model_refuses_are_refused_once_and_later_plans_know(
+    database: Database, endpoint: HostileServer
+) -> None:
+    plan = api.plan(PROMPT, CASES, models="openai/tools-refused", checks=["exact"], concurrency=1)
+    rows = list(result_rows(database, a_run(database, plan)))
+    assert [row.status for row in rows] == ["refused"] * 2
+    assert all("refuses tools" in row.error for row in rows)
+    assert len(sent(endpoint)) == 1
+    (skipped,) = client.preflight(database, plan).skipped
+    assert skipped.technique == "tools by openai/tools-refused"
+    assert "refused tools on" in skipped.reason
+
+
+def test_a_required_call_that_does_not_come_is_said(database: Database, endpoint: HostileServer) -> None:
+    (row,) = ran(database, "tools-ignored", cases=CASES[:1], tool_choice="required")
+    assert row.output == "I do not know."
+    assert "the tool choice required was not honoured" in row.answer_note
