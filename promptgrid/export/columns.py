@@ -24,7 +24,9 @@ _ASKED = [
     "status", "error",
 ]
 _ANSWERED = ["expected", "checks", "reasoning", "answer", "output"]
-_JUDGED = ["human_score", "human_note", "created_utc", "request_json", "steps_json", "beams_json"]
+_JUDGED = ["human_score", "human_note", "created_utc", "request_json", "steps_json", "beams_json",
+    "tool_calls_json",
+]
 _WHOLE = frozenset({
     "examples_k", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",
     "reasoning_tokens", "cached_tokens", "context_limit", "attempts", "calls", "lost_tokens",

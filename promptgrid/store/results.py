@@ -31,7 +31,7 @@ from promptgrid.store.schema import (
     scores,
 )
 from promptgrid.store.schema import ratings as ratings_table
-from promptgrid.store.steps import steps_json
+from promptgrid.store.steps import calls_of_cell, steps_json
 
 _FIRST_CHUNK, _CHUNK, _CHUNK_CHARACTERS = 100, 2_000, 8_000_000  # rows read at once: fewer where texts are long
 _KEPT_CASES = 5_000
@@ -89,6 +89,7 @@ class ResultRow(NamedTuple):
     created_utc: str | None
     request_json: str | None
     steps_json: str | None
+    tool_calls_json: str | None
     beams_json: str | None
     reply_id: int | None
     batch: int | None
@@ -106,6 +107,7 @@ _COLUMNS: Mapping[str, sa.ColumnElement[Any]] = {
     **cell_sums,
     "output": replies.c.text,
     "request_json": replies.c.request,
+    "tool_calls_json": replies.c.tool_calls,
     "created": replies.c.created,
     "case_position": cells.c.case_position,
 }
@@ -207,6 +209,7 @@ def _chunk(
     columns["reused"] = list(map(bool, columns["reused"]))
     columns["created_utc"] = [None if seconds is None else _utc(seconds) for seconds in created]
     columns["steps_json"] = list(map(steps_json(connection, run_id, first, last).get, positions))
+    columns["tool_calls_json"] = list(map(calls_of_cell, columns["tool_calls_json"], columns["steps_json"]))
     lost = lost_between(connection, run_id, first, last)
     lost_of = [lost.get(position, (None, None)) for position in positions]
     columns["lost_cost_usd"], columns["lost_tokens"] = zip(*lost_of, strict=True)

@@ -124,6 +124,14 @@ def steps_of(database: Database, run_id: str, position: int) -> list[StoredStep]
         return [StoredStep(*row) for row in connection.execute(_STORED, {"of_run": run_id, "at": position})]
 
 
+def calls_of_cell(own: str | None, steps: str | None) -> str | None:
+    """Returns the calls of tools of a cell as a JSON list; None if it has none. `own` are those of its only call, as
+    stored; `steps` are its calls in the form of `steps_json`, if it has several."""
+    if steps is None or '"tool_calls"' not in steps:
+        return None if steps is not None else own or None
+    return json.dumps([call for item in json.loads(steps) for call in item.get("tool_calls", ())])
+
+
 _IN_FILES = (
     *("number", "round", "step", "reused"),
     *("endpoint", "model", "text", "reasoning", "finish_reason", "tool_calls"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from promptgrid.prompt import Api, Message
 from promptgrid.techniques import PromptPart, Turn
@@ -15,8 +15,8 @@ PARTS: tuple[PromptPart, ...] = get_args(PromptPart)
 
 @dataclass(frozen=True, slots=True)
 class ContextUse:
-    """The tokens of a request by part. The five parts (`system` to `question`) and the overhead of the chat `format`
-    add up to `total`.
+    """The tokens of a request by part. The five parts (`system` to `question`), the definitions of `tools` and the
+    overhead of the chat `format` add up to `total`.
 
     `reserve` is set aside for the reply and is not in the total. Without a known `limit` everything `fits`.
     `more_examples` and `more_turns` estimate how many more examples, and how many more questions with their replies,
@@ -39,11 +39,13 @@ class ContextUse:
     exact: bool
     reason: str
     sizes: tuple[int, ...]
+    tools: int = 0
 
     @property
     def parts(self) -> list[tuple[str, int]]:
-        """The (name, tokens) of each part of the request, in the usual order of sending, and of the chat format."""
-        return [*((name, getattr(self, name)) for name in PARTS), ("chat format", self.format)]
+        """The (name, tokens) of each part of the request, in the usual order of sending, of the tools, and of the chat
+        format."""
+        return [*((name, getattr(self, name)) for name in PARTS), ("tools", self.tools), ("chat format", self.format)]
 
 
 def budget(
@@ -53,12 +55,14 @@ def budget(
     limit: int | None,
     *,
     api: Api = "chat",
+    tools: Sequence[Any] = (),
 ) -> ContextUse:
     """Returns how the turns, in this order, fill the context. `count` is the model's `tokens.counter`, `reserve` the
     tokens set aside for the reply, `limit` the model's context limit (None: unknown). For the `api` "completion" no
-    chat format is counted."""
-    whole = count(_messages(turns), api)
-    sizes = _sizes(whole.tokens, turns, count)
+    chat format is counted. `tools` are the definitions of tools in the protocol's JSON."""
+    plain = count(_messages(turns), api)
+    whole = count(_messages(turns), api, tools) if tools else plain
+    sizes = _sizes(plain.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
     for turn, size in zip(turns, sizes, strict=True):
         parts[turn.part] += size
@@ -74,12 +78,13 @@ def budget(
         if left is None or not number:
             return None
         twice = [turns[at] for unit in groups for at in (unit * 2 if turns[unit[0]].part == part else unit)]
-        added = count(_messages(twice), api).tokens - whole.tokens
+        added = count(_messages(twice), api).tokens - plain.tokens
         return max(0, left * number // added) if added > 0 else None
 
     return ContextUse(
         **parts,
-        format=whole.tokens - sum(sizes),
+        format=plain.tokens - sum(sizes),
+        tools=whole.tokens - plain.tokens,
         reserve=reserve,
         total=whole.tokens,
         limit=limit,

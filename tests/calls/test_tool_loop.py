@@ -234,3 +234,13 @@ def test_a_required_call_that_does_not_come_is_said(database: Database, endpoint
     (row,) = ran(database, "tools-ignored", cases=CASES[:1], tool_choice="required")
     assert row.output == "I do not know."
     assert "the tool choice required was not honoured" in row.answer_note
+
+
+def test_the_results_file_has_the_calls_of_all_steps(database: Database, endpoint: HostileServer) -> None:
+    (looped,) = ran(database, "tools", cases=CASES[:1])
+    (single,) = ran(database, "tools", replace(PROMPT, tool_rounds=0), CASES[:1])
+    (plain,) = ran(database, "ok", replace(PROMPT, tools=()), CASES[:1])
+    expected = (ToolCall("call-1", "lookup", '{"key": "two and two"}'),)
+    assert calls_from(looped.tool_calls_json) == calls_from(single.tool_calls_json) == expected
+    assert plain.tool_calls_json is None
+    assert '"tool_calls": [{"id": "call-1"' in (looped.steps_json or "")

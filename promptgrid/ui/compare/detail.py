@@ -13,6 +13,7 @@ from promptgrid.export.tables import percent
 from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
+from promptgrid.prompt.tools.protocol import read_calls
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.text import one_line
@@ -25,7 +26,7 @@ from promptgrid.ui.compare.expected import expected_note, expected_popover
 from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS
 from promptgrid.ui.compare.rating import rating_widget
-from promptgrid.ui.compare.steps import beams_list, steps_list
+from promptgrid.ui.compare.steps import beams_list, calls_list, steps_list
 from promptgrid.ui.widgets.messages import message_list
 from promptgrid.ui.widgets.plain import plain
 
@@ -59,12 +60,14 @@ def detail(database: Database, comparison: ComparisonRows, row: ComparisonRow, e
             expected_popover(database, comparison, row.case)
         run_again_button(database, runs.find_run(database, run_id), reply_row)
     show_cell_errors()
-    _expanders(database, run_id, reply_row)
+    _expanders(database, comparison, row, reply_row)
 
 
-def _expanders(database: Database, run_id: str, row: ResultRow) -> None:
+def _expanders(database: Database, comparison: ComparisonRows, shown: ComparisonRow, row: ResultRow) -> None:
     """Draws closed expanders for the reasoning, messages, failed attempts, parameters and request."""
+    run_id = comparison.facts.run_id
     _folded("Reasoning", row.reasoning, "compare_reasoning")
+    calls_list(database, comparison, shown, row)
     steps_list(database, run_id, row)
     beams_list(row)
     _messages(row, lambda: planned_messages(runs.plan_of(database, run_id), row))
@@ -205,7 +208,7 @@ def sent_messages(request_json: str) -> list[Message]:
     body = json.loads(request_json)
     if "messages" not in body:
         return [Message("user", str(body.get("prompt", "")))]
-    return [Message(m["role"], str(m.get("content") or "")) for m in body["messages"]]
+    return [Message(m["role"], str(m.get("content") or ""), read_calls(m)) for m in body["messages"]]
 
 
 def answer_and_scores(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:

@@ -1,4 +1,5 @@
-"""Shows the parts of a cell's answer: the calls of a technique that makes several, and the beams of a search."""
+"""Shows the parts of a cell's answer: the calls of a technique that makes several, the calls of tools, and the beams
+of a search."""
 
 from __future__ import annotations
 
@@ -6,13 +7,17 @@ import json
 
 import streamlit as st
 
+from promptgrid.compare import ComparisonRow, ComparisonRows
 from promptgrid.humanize import dollars, latency, many, text_probability
 from promptgrid.prompt import Message
+from promptgrid.prompt.tools import calls_from
+from promptgrid.prompt.tools.side_by_side import aligned
 from promptgrid.store import Database
-from promptgrid.store.results import ResultRow
+from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.steps import StoredStep, steps_of
+from promptgrid.text import one_line
 from promptgrid.ui.compare.facts import Fact, facts
-from promptgrid.ui.widgets.messages import message_list
+from promptgrid.ui.widgets.messages import aligned_table, message_list
 
 
 def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
@@ -22,9 +27,28 @@ def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
     calls = steps_of(database, run_id, row.position)
     with st.expander(f"Steps ({many(len(calls), 'call')})", key="compare_steps_open", on_change="rerun") as opened:
         if opened.open:
-            messages = [message for call in calls for message in (_last_message(call), Message("assistant", call.text))]
+            messages = [message for call in calls for message in (_last_message(call), _reply(call))]
             marks = [mark for call in calls for mark in (f"{call.round + 1} · {call.step}", _figures(call))]
             message_list(messages, marks=marks, height=420, key="compare_steps")
+
+
+def calls_list(database: Database, comparison: ComparisonRows, shown: ComparisonRow, row: ResultRow) -> None:
+    """Draws the calls of the row's cells in a closed expander, one column for each of the table's columns: of several
+    samples the first. Draws nothing if the selected cell (`row`) calls no tool."""
+    calls = calls_from(row.tool_calls_json or "")
+    if not calls:
+        return
+    with st.expander(f"Tools ({many(len(calls), 'call')})", key="compare_calls_open", on_change="rerun") as opened:
+        if not opened.open:
+            return
+        entries = {head.label: shown.entries.get(head.id) for head in comparison.columns}
+        others = {label: entry.representative for label, entry in entries.items() if entry}
+        others = {label: position for label, position in others.items() if position not in (None, row.position)}
+        positions = [position for position in others.values() if position is not None]
+        texts = {one.position: one.tool_calls_json for one in result_rows(database, row.run_id, positions)}
+        replies = {"this cell": calls}
+        replies |= {one_line(label): calls_from(texts.get(at or 0) or "") for label, at in others.items()}
+        aligned_table(aligned([*replies.values()]), [*replies], key="compare_calls")
 
 
 def beams_list(row: ResultRow) -> None:
@@ -46,6 +70,10 @@ def _last_message(call: StoredStep) -> Message:
     body = json.loads(call.request)
     last = (body.get("messages") or [{"role": "user", "content": body.get("prompt")}])[-1]
     return Message(last["role"], str(last.get("content") or ""))
+
+
+def _reply(call: StoredStep) -> Message:
+    return Message("assistant", call.text, calls_from(call.tool_calls))
 
 
 def _figures(call: StoredStep) -> str:

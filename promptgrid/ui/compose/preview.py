@@ -19,6 +19,7 @@ from promptgrid.grid.doubts import VOTES, examples_doubts
 from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.chained import step_prompt
+from promptgrid.prompt.tools.protocol import definitions
 from promptgrid.techniques import StepCall, Turn
 from promptgrid.ui.compose import opened, state
 from promptgrid.ui.compose.answer_rule import rule_notes
@@ -41,7 +42,7 @@ from promptgrid.ui.widgets.context_window import context_view
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.fields import options_popover, technique_choices, technique_label
 from promptgrid.ui.widgets.live_text import CELL, template_note, token_note, watch_text
-from promptgrid.ui.widgets.messages import turn_list
+from promptgrid.ui.widgets.messages import tools_list, turn_list
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
 
@@ -161,6 +162,8 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
     calls = techniques.reached(techniques.progress(prompt, values, technique), last_replies())
     call = _selected_step(calls, techniques.most_calls(prompt, technique))
     turn_list(call.ask.turns, height=MESSAGES_HEIGHT, key="compose_messages")
+    if prompt.tools:
+        tools_list(prompt)
     for doubt in examples_doubts(prompt, [technique]):
         st.caption(f":orange[{plain(doubt)}]")
     _budget(prompt, call.ask.turns, model)
@@ -184,7 +187,8 @@ def _selected_step(calls: Sequence[StepCall], most: int) -> StepCall:
 
 def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
     reserve = int(prompt.parameters.max_tokens or 0)
-    budget = tokens.budget(turns, token_counter(model), reserve, tokens.context_limit(model), api=prompt.api)
+    budget = tokens.budget(turns, token_counter(model), reserve, tokens.context_limit(model), api=prompt.api,
+                           tools=definitions(prompt.tools))  # fmt: skip
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="compose_tokens")
     if budget.more_examples is not None:
         st.caption(f"{budget.more_examples:,} more examples of this length fit.")

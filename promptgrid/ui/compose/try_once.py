@@ -22,6 +22,7 @@ from promptgrid.ui.server import answers_now, database, model_refs, stop_when_le
 from promptgrid.ui.widgets.endpoints import weights_notice
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.fields import parameter_field
+from promptgrid.ui.widgets.messages import calls_table, with_calls
 from promptgrid.ui.widgets.plain import plain
 
 POLL_S = 0.15
@@ -125,6 +126,7 @@ def _draw(attempt: Try, running: bool) -> None:
         if answer := _answer(attempt):
             st.markdown(answer)
         _replies(attempt.cell)
+        _calls(attempt.cell)
         st.caption(_facts(attempt, running))
         if isinstance(attempt.error, Exception):
             show_error(attempt.error)
@@ -142,7 +144,20 @@ def _replies(cell: TriedCell) -> None:
             output = ["the output"] if step is cell.output else []
             st.caption(" · ".join([f"**{plain(step.call.ask.step)}**", *facts, *output]))
             text = step.reply.text if step.reply else step.text
-            st.code(text or " ", language=None, wrap_lines=True)
+            st.code(
+                with_calls(text, step.reply.tool_calls if step.reply else ()) or " ", language=None, wrap_lines=True
+            )
+
+
+def _calls(cell: TriedCell) -> None:
+    """Draws the calls of tools in all replies, with the results that were sent back for them."""
+    steps = [*cell.steps]
+    results = {message.tool_call_id: message.text for step in steps for turn in step.call.ask.turns
+               if (message := turn.message).role == "tool"}  # fmt: skip
+    rows = [(step.call.ask.step, call, results.get(call.id, "")) for step in steps if step.reply
+            for call in step.reply.tool_calls]  # fmt: skip
+    if rows:
+        calls_table(rows, key="compose_calls")
 
 
 def _answer(attempt: Try) -> str:
@@ -150,13 +165,13 @@ def _answer(attempt: Try) -> str:
     reply is the answer."""
     point, reply = attempt.point, attempt.reply
     marker = answer_marker(point.prompt, point.technique)
+    done = attempt.cell.done
     if reply is None or (point.prompt.answer.kind == "text" and not marker):
-        return ""
+        return f":gray[{plain(done.note, limit=300)}]" if done and done.note else ""
     rule = case_rule(point.prompt.answer, point.case.inputs)
     answer = read_answer(rule, reply.text, marker=marker, language=point.prompt.language)
     text = "no answer could be read" if answer.answer is None else f"**{plain(answer.answer, limit=300)}**"
     expected = "" if attempt.expected is None else f"expected {attempt.expected}"
-    done = attempt.cell.done
     notes = plain(" · ".join(filter(None, [answer.note, done.note if done else "", expected])), limit=300)
     return f"{text} :gray[ · {notes}]" if notes else text
 
