@@ -19,7 +19,7 @@ from promptgrid import api, compare, paths
 from promptgrid.compare import ComparisonRows, View
 from promptgrid.errors import StoreError
 from promptgrid.export.tables import percent
-from promptgrid.prompt import AnswerKind, AnswerRule, Message, Prompt
+from promptgrid.prompt import AnswerKind, AnswerRule, Message, MockResult, Prompt, Tool
 from promptgrid.runner import client
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.across import baselines
@@ -583,3 +583,19 @@ def test_a_part_of_the_cases_is_shown_and_summed_up_alone(database: Database) ->
     assert "The part prove was opened once for judge." in shown(page)
     assert f"{2 * len(sealed)} of {2 * len(sealed)}" in list(page.dataframe[-1].value["answered"])
     assert address(page)["part"] == "prove"
+
+
+def test_the_calls_of_the_columns_stand_side_by_side(database: Database) -> None:
+    tool = Tool("lookup", results=(MockResult("blue"),))
+    prompt = Prompt("ask", (Message("user", "{{ q }}"),), tools=(tool,), tool_rounds=1)
+    models = ["openai/tools", "openai/tools-endless"]
+    run_id = client.submit(database, api.plan(prompt, [{"q": "sky"}], models=models, doubts=False, checks=[]))
+    carried_out(database, run_id)
+    page = opened(run=run_id, case="1", variant=variant_ids(database, run_id)[0])
+    assert "Tools (1 call)" in [expander.label for expander in page.expander]
+    page.session_state["compare_calls_open"] = True
+    ran(page)
+    (calls,) = (frame.value for frame in page.dataframe if "differs" in frame.value.columns)
+    first, second = calls.to_dict("records")
+    assert (first["tool"], first["differs"], first["this cell"]) == ("lookup", "key", '{"key": "sky"}')
+    assert (second["differs"], second["this cell"]) == ("call", "no call")
