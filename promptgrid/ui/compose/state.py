@@ -32,7 +32,7 @@ SIMPLE = (
 RULE_TEXTS = ("labels", "synonyms", "schema")  # the fields of the answer rule that are text areas
 WORDS = tuple(WORDING["en"])
 _STEP: Mapping[str, Any] = asdict(ChainStep(""))
-_REST = ("inputs", "other", "title", "tools", "tool_rounds", "tools", "tool_rounds")  # fields without widgets
+_REST = ("inputs", "other", "title", "tools", "tool_rounds")  # fields without widgets
 
 
 def fill(content: Fields) -> None:
