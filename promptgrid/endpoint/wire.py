@@ -14,6 +14,7 @@ from promptgrid.endpoint.base import Request
 from promptgrid.endpoint.beams import vllm
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
+from promptgrid.prompt.parameters import TOOL_PARAMETERS
 from promptgrid.prompt.tools.protocol import choice_field, definitions, message_field
 
 _OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -147,7 +148,7 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     names = {"max_tokens": token_parameter}
     fields = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
     if not request.tools and not (request.parameters.extra_body or {}).get("tools"):
-        fields = {name: value for name, value in fields.items() if name not in ("tool_choice", "parallel_tool_calls")}
+        fields = {name: value for name, value in fields.items() if name not in TOOL_PARAMETERS}
     if "tool_choice" in fields:
         fields["tool_choice"] = choice_field(fields["tool_choice"])
     if "parallel_tool_calls" in fields:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from promptgrid.models.known import DEFAULT, ModelFacts
 from promptgrid.models.learned import value_text
 from promptgrid.prompt import Parameters
+from promptgrid.prompt.parameters import TOOL_PARAMETERS
 
 HOT = 0.7
 ENOUGH_CASES = 3
@@ -55,7 +56,7 @@ def sent(facts: ModelFacts, planned: Parameters, no_tools: str = "") -> Sent:
     request cannot have them."""
     if planned.searches:
         return _without(planned, _SAMPLING, "a beam search does not sample")
-    others = {"it belongs to a beam search, which takes 2 beams or more": _SEARCH, no_tools: _OF_TOOLS}
+    others = {"it belongs to a beam search, which takes 2 beams or more": _SEARCH, no_tools: TOOL_PARAMETERS}
     for why, names in others.items():
         if not why or all(getattr(planned, name) is None for name in names):
             continue
@@ -66,7 +67,7 @@ def sent(facts: ModelFacts, planned: Parameters, no_tools: str = "") -> Sent:
     temperature = _sampling(facts, "temperature", planned.temperature, effort.value)
     top_p = _sampling(facts, "top_p", planned.top_p, effort.value, temperature=temperature.value)
     fates = {"temperature": temperature, "top_p": top_p, "seed": _seed(facts, planned.seed), "reasoning_effort": effort}
-    fates |= {name: _of_tools(facts, name, getattr(planned, name)) for name in _OF_TOOLS}
+    fates |= {name: _of_tools(facts, name, getattr(planned, name)) for name in TOOL_PARAMETERS}
     if effort.value is None and (needing := _needs_none(facts, fates)):
         # The model's default effort may be listed wrongly. These parameters need effort none, so it is sent too.
         note = f"reasoning_effort none sent too: {facts.model} takes {needing} only without reasoning"
@@ -78,7 +79,6 @@ def sent(facts: ModelFacts, planned: Parameters, no_tools: str = "") -> Sent:
     )
 
 
-_OF_TOOLS = ("tool_choice", "parallel_tool_calls")
 _SAMPLING, _SEARCH = ("temperature", "top_p", "seed"), ("beams", "length_penalty", "early_stop")
 
 

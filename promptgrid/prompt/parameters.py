@@ -225,6 +225,9 @@ SPECS = (
     ),
 )  # fmt: skip
 
+TOOL_PARAMETERS = ("tool_choice", "parallel_tool_calls")
+"""The parameters that only a request with tools can have."""
+
 AXIS_SPECS = tuple(spec for spec in SPECS if spec.plural)
 """The parameters that a plan can vary."""
 

@@ -9,7 +9,8 @@ import streamlit as st
 
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan
-from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
+from promptgrid.prompt import Prompt
+from promptgrid.prompt.parameters import AXIS_SPECS, TOOL_PARAMETERS, ParameterSpec, Value
 from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
 
@@ -36,6 +37,12 @@ def plan_values(form: Mapping[str, Any]) -> dict[str, tuple[Value, ...]]:
 def form_values(plan: Plan) -> dict[str, list[str]]:
     """Returns, for each parameter that a plan can vary, the plan's values as texts, by the parameter's `form_key`."""
     return {form_key(spec): list(map(spec.text, plan.values_of(spec))) for spec in AXIS_SPECS}
+
+
+def is_for(spec: ParameterSpec, prompts: Sequence[Prompt], form: Mapping[str, Any]) -> bool:
+    """Tells whether the parameter's field is drawn: one on calls of tools only for prompts with tools, or if the `form`
+    has a value of it."""
+    return spec.name not in TOOL_PARAMETERS or any(prompt.tools for prompt in prompts) or bool(form[form_key(spec)])
 
 
 def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:

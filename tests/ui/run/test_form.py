@@ -16,6 +16,8 @@ from promptgrid.runner import phrases
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.runs import PaceSnapshot, RunInfo, RunProgress, RunStatus
 from promptgrid.ui.run.axes import parse_values
+from tests.ui import pages
+from tests.ui.pages import ran
 
 
 @pytest.mark.parametrize(
@@ -136,3 +138,12 @@ def sheet(budget: str, ceiling: float | None) -> Preflight:
 def test_the_budget_is_spoken_of_where_it_may_be_reached(budget: str, ceiling: float | None, words: str) -> None:
     warning = phrases.budget_words(sheet(budget, ceiling))
     assert (words in warning) if words else warning == ""
+
+
+def test_what_is_chosen_for_calls_of_tools_stands_there_for_prompts_with_tools() -> None:
+    page = pages.opened("2_Run.py")
+    keys = {"run_tool_choices", "run_parallel_calls"}
+    assert keys.isdisjoint(group.key for group in page.button_group)
+    page.multiselect(key="run_prompts").set_value(["smart-home"])
+    ran(page)
+    assert keys <= {group.key for group in page.button_group}
