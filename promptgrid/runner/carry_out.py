@@ -91,7 +91,7 @@ class _Run:
         self.working: set[asyncio.Task[Any]] = set()
         self.paces: dict[str, Pace] = {}
         self.feeds: list[Feed] = []
-        self.epoch_read_at = time.time()
+        self.epoch_read_at, self.reading = time.time(), asyncio.Lock()
         self.why_stopped = ""
         self.scoring: Scoring | None = None
 
@@ -252,12 +252,13 @@ class _Run:
         each claim raises) unless it was read just now, and reads it again if the process slept meanwhile. Uses
         wall-clock time, since a monotonic clock may stop during sleep."""
         for _ in range(2):
-            if abs(time.time() - self.epoch_read_at) <= _EPOCH_S:
-                return
-            try:
-                await self._read_status()
-            except StoreError as error:
-                self._stop(error)
+            async with self.reading:  # one read serves all calls that wait for it
+                if abs(time.time() - self.epoch_read_at) <= _EPOCH_S:
+                    return
+                try:
+                    await self._read_status()
+                except StoreError as error:
+                    self._stop(error)
 
     async def _read_status(self) -> RunStatus:
         began = time.time()  # what is read may be that old
