@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 LOOP_THREAD = "promptgrid-loop"
 _LATE_S = 0.1
+_READ_S = 0.2
 _CATCH_UP_S = 5.0
 
 
@@ -70,8 +71,8 @@ def start(coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
 async def deadline(seconds: float) -> AsyncIterator[None]:
     """Runs the `async with` block for at most `seconds`; then cancels the block and raises TimeoutError.
 
-    If the timer itself is late because this process was stopped (Ctrl+Z), the block gets another 5 s: what it waits for
-    may have arrived unread.
+    What the block waits for may have arrived unread, so it gets another 0.2 s before it is cancelled; if the timer
+    itself is late because this process was stopped (Ctrl+Z), another 5 s.
     """
     clock = asyncio.get_running_loop()
     timer: asyncio.TimerHandle
@@ -79,7 +80,7 @@ async def deadline(seconds: float) -> AsyncIterator[None]:
     def expire(due: float) -> None:
         nonlocal timer
         if clock.time() - due < _LATE_S:
-            timeout.reschedule(due)
+            timer = clock.call_later(_READ_S, timeout.reschedule, due)
         else:
             again = clock.time() + _CATCH_UP_S
             timer = clock.call_at(again, expire, again)

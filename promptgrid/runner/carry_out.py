@@ -248,9 +248,8 @@ class _Run:
             task.cancel()
 
     async def _still_ours(self) -> None:
-        """Raises Fenced when another runner has claimed the run. Reads that from the database (the run's epoch, which
-        each claim raises) unless it was read just now, and reads it again if the process slept meanwhile. Uses
-        wall-clock time, since a monotonic clock may stop during sleep."""
+        """Raises Fenced when another runner has claimed the run, which raises the run's epoch in the database. Reads it
+        unless it was read just now, and again if the process slept meanwhile, by the clock that runs on in sleep."""
         for _ in range(2):
             async with self.reading:  # one read serves all calls that wait for it
                 if abs(time.time() - self.epoch_read_at) <= _EPOCH_S:
