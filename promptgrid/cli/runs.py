@@ -206,12 +206,12 @@ def delete(run: str) -> None:
 @click.command()
 @_RUN
 def undelete(run: str) -> None:
-    """Restore a deleted run."""
+    """Restore a deleted run. Here `last` is the one that was deleted last."""
     from promptgrid.store import Database
     from promptgrid.store import runs as store
 
     database = Database()
-    info = store.find_run(database, run)
+    info = store.find_run(database, run, deleted=True)
     store.restore(database, info.id)
     echo(f"Run {info.id} is restored.")
 

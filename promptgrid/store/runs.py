@@ -54,10 +54,7 @@ class RunInfo:
 @dataclass(frozen=True, slots=True)
 class PaceSnapshot:
     """The current pace of an endpoint: up to `window` requests may be in flight, never more than `most`, the user's
-    limit.
-
-    `waits_s` is how many seconds the endpoint has told its callers to wait (0: no wait).
-    """
+    limit. `waits_s` is how many seconds the endpoint has told its callers to wait (0: no wait)."""
 
     window: int
     most: int
@@ -125,15 +122,16 @@ def active_run(database: Database) -> RunInfo | None:
         return next(iter(_read(connection, query, limit=1)), None)
 
 
-def find_run(database: Database, ref: str) -> RunInfo:
-    """Returns the run whose id begins with `ref`, or the newest run if `ref` is "last". Raises StoreError when no run
-    or more than one matches."""
-    by_id = runs.c.id.startswith(ref, autoescape=True)
-    query = _infos().where(runs.c.status != "planning", runs.c.deleted.is_(None) if ref == "last" else by_id)
+def find_run(database: Database, ref: str, *, deleted: bool = False) -> RunInfo:
+    """Returns the run whose id begins with `ref`; for "last" the newest run, or with `deleted` the one deleted last.
+    Raises StoreError when no run or more than one matches."""
+    wanted = runs.c.deleted.is_not(None) == deleted if ref == "last" else runs.c.id.startswith(ref, autoescape=True)
+    query = _infos().where(runs.c.status != "planning", wanted)
     with database.read() as connection:
-        matches = _read(connection, query, limit=2)
+        matches = _read(connection, query.order_by(runs.c.deleted.desc()) if deleted else query, limit=2)
     if ref == "last" and not matches:
-        raise StoreError("There are no runs yet.", hint="`promptgrid run PROMPT` starts one.")
+        hint = "`promptgrid run PROMPT` starts one."
+        raise StoreError("No run is deleted." if deleted else "There are no runs yet.", hint="" if deleted else hint)
     if not matches or (len(matches) > 1 and ref != "last"):
         what = "More than one run starts" if matches else "There is no run that starts"
         raise StoreError(f'{what} with "{ref}".', hint="`promptgrid runs` lists them.")

@@ -30,7 +30,8 @@ def test_the_life_of_a_run() -> None:
     ]
     assert "undelete" in promptgrid("delete", run["id"]).stdout
     assert "No runs yet" in promptgrid("runs").stdout
-    assert promptgrid("undelete", run["id"]).exit_code == 0
+    assert run["id"] in promptgrid("undelete", "last").stdout
+    assert "No run is deleted" in promptgrid("undelete", "last").stderr
     assert "second" in promptgrid("runs").stdout
 
 
