@@ -41,11 +41,12 @@ def test_the_best_beam_is_that_of_the_reference_with_its_probability() -> None:
         assert (reply.text, reply.beams[0].logprob) == (reply.beams[0].text, best.logprob)
 
 
-@pytest.mark.usefixtures("builtin_home")
-def test_beams_that_do_not_fit_into_the_context_together_are_not_sent() -> None:
+def test_beams_that_do_not_fit_into_the_context_together_are_not_sent(
+    builtin_endpoint: builtin.BuiltinEndpoint,
+) -> None:
     long = replace(request("a " * 1100, [], 0.0, beams=8, max_tokens=20), exact=True)
     with pytest.raises(EndpointError, match=r"8 beams of up to 1,1\d\d tokens do not fit into the 8,192") as error:
-        loop.run_sync(builtin.BuiltinEndpoint().complete(long))
+        loop.run_sync(builtin_endpoint.complete(long))
     assert error.value.kind == "too_long"
     builtin.ensure()  # counts exactly
     plan = api.plan(Prompt("p", (Message("user", "{{ t }}"),)), [{"t": "a " * 1100}], beams=[1, 8], max_tokens=20)

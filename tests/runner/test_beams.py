@@ -35,7 +35,7 @@ def database(home: Path) -> Database:
 
 
 def test_a_search_is_one_call_whose_reply_has_the_beams(vllm: HostileServer, database: Database) -> None:
-    plan = a_plan(words=1, beams=[1, 3], temperatures=[0, 1], samples=2, max_tokens=8)
+    plan = a_plan(words=1, beams=[1, 3], temperatures=[0, 1], samples=2, max_tokens=8, doubts=False)
     sheet = client.preflight(database, plan)
     assert (sheet.total.calls, sheet.total.completion_ceiling) == (6, 8 * (4 + 2 * 3))
     rows = list(result_rows(database, a_run(database, plan)))

@@ -9,13 +9,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from promptgrid import builtin, connections, loop, tokens
 from promptgrid.endpoint import Request
 from promptgrid.errors import PlanError
-from promptgrid.prompt import Message, Parameters
+from promptgrid.prompt import Message, Parameters, Tool
 from promptgrid.runner import client
 from promptgrid.store import Database
 from promptgrid.tokens import ReportedUsage, corrected_counter, count, encodings
@@ -208,7 +209,7 @@ def test_the_running_built_in_model_counts_as_its_usage_does(builtin_home: Path)
     assert tokens.count_messages(messages, BUILTIN) == tokens.Count(reply.prompt_tokens or -1, True)
 
 
-WEATHER = {
+WEATHER: dict[str, Any] = {
     "type": "function",
     "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
 }
@@ -217,11 +218,12 @@ WEATHER = {
 @pytest.mark.parametrize("seed", range(6))
 def test_chats_for_the_built_in_model_count_as_it_reports(seed: int, builtin_home: Path) -> None:
     builtin.ensure()
-    messages, tools = talks.conversation(seed), [WEATHER] if seed % 2 else []
-    parameters = Parameters(max_tokens=1, extra_body={"tools": tools} if tools else None)
-    request = Request(builtin.MODEL, tuple(messages), parameters=parameters)
+    messages = talks.conversation(seed)
+    tools = (Tool("weather", parameters=WEATHER["function"]["parameters"]),) if seed % 2 else ()
+    request = Request(builtin.MODEL, tuple(messages), parameters=Parameters(max_tokens=16), tools=tools)
     reply = loop.run_sync(connections.connect("builtin").complete(request))[0]
-    assert tokens.count_messages(messages, BUILTIN, tools=tools) == tokens.Count(reply.prompt_tokens or -1, True)
+    counted = tokens.count_request(request, tokens.counter(BUILTIN))
+    assert counted == tokens.Count(reply.prompt_tokens or -1, True)
 
 
 def test_a_server_writes_tools_into_the_prompt_and_so_does_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
