@@ -171,6 +171,10 @@ def test_hostile_text_is_shown_letter_by_letter_and_nothing_is_fetched(tab: Page
 
 
 def test_beams_become_a_tree_with_the_cut_ones_grey_beside_the_other_texts(tab: Page) -> None:
+    tab.get_by_role("textbox", name="Text").fill("The quick brown fox")  # another test leaves its text
+    tab.keyboard.press("Control+Enter")
+    expect(tab.locator(".st-key-next_trail_row .before")).to_have_text("The quick brown fox", timeout=SLOW_MS)
+    acting.settled(tab)
     tab.get_by_role("button", name="Compare beams").click()
     tree, cards = tab.locator(".beam-tree .tree"), tab.locator(".beam-tree .card")
     expect(cards).to_have_count(7, timeout=2 * SLOW_MS)  # the first search unpacks the weights
