@@ -13,13 +13,16 @@ export default function ({ data, parentElement, setStateValue }) {
   if (!watcher) watchers.set(parentElement, (watcher = newWatcher(parentElement)));
   watcher.texts = data.texts;
   watcher.send = (typed) => setStateValue("typed", typed);
-  for (const area of document.querySelectorAll("textarea")) note(watcher, area, data.notes);
+  watcher.notes = data.notes;
+  noteAll(watcher);
   catchUp(watcher, document.activeElement);
   return watcher.leave;
 }
 
 function newWatcher(parent) {
-  const watcher = { texts: {}, sent: {}, timer: 0, typed: -REST };
+  const watcher = { texts: {}, notes: {}, sent: {}, timer: 0, typed: -REST };
+  const fields = new MutationObserver(() => noteAll(watcher)); // a field may be drawn after its note has come
+  fields.observe(document.body, { childList: true, subtree: true });
   const listeners = {
     input: ({ target }) => type(watcher, target),
     keydown: (event) => commit(watcher, event),
@@ -30,6 +33,7 @@ function newWatcher(parent) {
   for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener);
   watcher.leave = () => {
     clearTimeout(watcher.timer);
+    fields.disconnect();
     for (const [name, listener] of Object.entries(listeners)) document.removeEventListener(name, listener);
     watchers.delete(parent);
   };
@@ -43,10 +47,14 @@ function keyOf(watcher, area) {
   return Object.keys(watcher.texts).find((key) => area.closest(`.st-key-${key.replace(/[^a-zA-Z0-9_-]/g, "-")}`));
 }
 
-function note(watcher, area, notes) {
+function noteAll(watcher) {
+  for (const area of document.querySelectorAll("textarea")) note(watcher, area);
+}
+
+function note(watcher, area) {
   const key = keyOf(watcher, area);
   const field = area.parentElement;
-  if (notes[key]) field.dataset.pgNote = notes[key];
+  if (watcher.notes[key]) field.dataset.pgNote = watcher.notes[key];
   else if (key !== undefined) delete field.dataset.pgNote;
 }
 
