@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from promptgrid.documents import cutting
 from promptgrid.documents.chunks import Chunk
@@ -66,7 +66,7 @@ def parse_chunker(text: str) -> Chunker:
     120
     """
     kind, _, rest = text.strip().partition(":")
-    options: dict[str, str | int] = {}
+    options: dict[str, Any] = {}
     for option in filter(None, rest.split(",")):
         name, _, value = (part.strip() for part in option.partition("="))
         if name not in ("size", "overlap", "tokenizer"):
@@ -75,7 +75,7 @@ def parse_chunker(text: str) -> Chunker:
         if name != "tokenizer" and not (value.isascii() and value.isdigit()):
             raise DocumentsError(f"{name} is a number of tokens, not {value!r}.", hint="Such as sentences:size=120.")
         options[name] = value if name == "tokenizer" else int(value)
-    return Chunker(cast(ChunkerKind, kind.strip()), **options)  # type: ignore[arg-type]
+    return Chunker(cast(ChunkerKind, kind.strip()), **options)
 
 
 def chunks(document: StoredText, chunker: Chunker) -> list[Chunk]:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from promptgrid.errors import DocumentsError
 
@@ -69,8 +70,8 @@ def main() -> None:
     sys.stdout.buffer.write(json.dumps(answer).encode())
 
 
-def _page_text(document: object, number: int) -> str:
-    page = document[number]  # type: ignore[index]
+def _page_text(document: Any, number: int) -> str:
+    page = document[number]
     text: str = page.get_textpage().get_text_bounded()
     page.close()
     return text

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 from promptgrid.endpoint.base import Reply
 from promptgrid.prompt import ToolCall
@@ -51,12 +52,12 @@ def redacted_reply(reply: Reply, secrets: tuple[str, ...]) -> Reply:
     calls."""
     if not secrets:
         return reply
-    texts = {name: redacted(getattr(reply, name), secrets) for name in _TEXTS}
+    texts: dict[str, Any] = {name: redacted(getattr(reply, name), secrets) for name in _TEXTS}
     calls = tuple(
         ToolCall(*(redacted(text, secrets) for text in (call.id, call.name, call.arguments)))
         for call in reply.tool_calls
     )
-    return replace(reply, tool_calls=calls, **texts)  # type: ignore[arg-type]  # each is a text
+    return replace(reply, tool_calls=calls, **texts)
 
 
 class UnfinishedText:

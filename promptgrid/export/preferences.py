@@ -59,7 +59,7 @@ def _pair(vote: Vote, winner: ResultRow, loser: ResultRow) -> Iterator[dict[str,
     reply."""
     if winner.request_json is None or loser.request_json is None:
         return
-    prompt, other = _messages(winner.request_json), _messages(loser.request_json)
+    prompt, other = sent_messages(winner.request_json), sent_messages(loser.request_json)
     same = prompt == other
     yield {
         "prompt": prompt,
@@ -84,7 +84,7 @@ def _origin(row: ResultRow) -> dict[str, Any]:
     return {name: getattr(row, name) for name in _ORIGIN} | parameters
 
 
-def _messages(request_json: str) -> list[dict[str, Any]]:
+def sent_messages(request_json: str) -> list[dict[str, Any]]:
     """Returns the messages as they were sent; the prompt of a plain continuation becomes a user message."""
     body = json.loads(request_json)
     if "messages" in body:

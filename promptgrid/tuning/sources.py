@@ -9,13 +9,13 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from promptgrid.answers.expected import accepted
 from promptgrid.chat import tree
 from promptgrid.chat.settings import from_json
 from promptgrid.compact import NumberMap, hash64
-from promptgrid.export.preferences import preference_rows
+from promptgrid.export.preferences import preference_rows, sent_messages
 from promptgrid.prompt import AnswerRule
 from promptgrid.store import Database, conversations, results, runs
 from promptgrid.store.conversations import Conversation
@@ -143,7 +143,7 @@ def _contrasts(rows: Iterable[ResultRow]) -> Iterator[TrainingExample]:
     done = NumberMap()
     for row in rows:
         verdict, source = _verdict(row)
-        messages = hash64(json.dumps(_messages(row)).encode("utf-8", "surrogatepass"))
+        messages = hash64(json.dumps(sent_messages(row.request_json or "{}")).encode("utf-8", "surrogatepass"))
         if verdict is None or done.get(messages) is not None:
             continue
         text = row.output or ""
@@ -183,13 +183,7 @@ def _example(
     row: ResultRow, reply: str, source: str, *, rejected: str | None = None, desirable: bool | None = None
 ) -> TrainingExample:
     origin = {"source": source, "run_id": row.run_id, "cell_id": row.cell_id, "case_id": row.case_id}
-    return TrainingExample(tuple(_messages(row)), reply, rejected, desirable, origin)
-
-
-def _messages(row: ResultRow) -> list[Mapping[str, Any]]:
-    """Returns the messages as they were sent; the text of a plain continuation becomes a user message."""
-    body = json.loads(row.request_json or "{}")
-    return list(body["messages"]) if "messages" in body else [{"role": "user", "content": str(body.get("prompt", ""))}]
+    return TrainingExample(tuple(sent_messages(row.request_json or "{}")), reply, rejected, desirable, origin)
 
 
 def _talk(conversation: Conversation, left_out: Counter[str]) -> Iterator[TrainingExample]:

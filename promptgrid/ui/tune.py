@@ -85,9 +85,7 @@ def uploaded() -> None:
         _show_report(tuning.check_file(file, DIALECTS[name]))
 
 
-def _made(
-    database: Database, run_ids: Sequence[str], method: Method, dialect: Dialect, target: Target
-) -> _MadeFile | None:
+def _made(database: Database, run_ids: Sequence[str], method: Method, dialect: Dialect, target: Target) -> _MadeFile:
     training_set = tuning.of_runs(database, run_ids, method, target=target)
     out = io.BytesIO()
     write_jsonl(tuning.rows_of(training_set, dialect), out)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from promptgrid.cli.tune import _DIALECTS
 from promptgrid.errors import ExportError
 from promptgrid.tuning import DIALECTS, FileReport, TrainingExample, check_file, row_of
 from promptgrid.tuning.dialects import dialect_of
@@ -144,6 +145,10 @@ def test_a_dialect_without_the_method_is_refused_with_those_that_have_it() -> No
         dialect_of("openai", "kto")
     with pytest.raises(ExportError, match="There is no dialect"):
         dialect_of("opnai", "sft")
+
+
+def test_the_command_names_every_dialect() -> None:
+    assert tuple(DIALECTS) == _DIALECTS  # written out there, so that --help starts without the slow libraries
 
 
 def test_what_spoils_a_training_is_noted() -> None:
