@@ -139,7 +139,10 @@ def _technique(prompt: Prompt) -> str:
         label_visibility="collapsed",
     )
     options_popover("compose_technique", _select_technique)
-    if notes := [f"{name}: {reason}" for name, reason in reasons.items() if reason]:
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    if notes := [f"{', '.join(names)}: {reason}" for reason, names in by_reason.items() if reason]:
         st.caption(f"Not possible: {plain('; '.join(notes))}.")
     return selected_technique()
 
