@@ -14,6 +14,7 @@
     ├── GateError            a gate does not apply to this run
     ├── EndpointError        a call to a model returned no usable reply
     ├── BuiltinError         the built-in model cannot be fetched or started
+    ├── TuningError          a tuning cannot be carried out, or an adapter is missing
     ├── StoreError           the data folder or the database cannot be used
     ├── CompareError         a comparison cannot be made
     └── ExportError          results cannot be written or read back
@@ -169,6 +170,10 @@ class EndpointError(PromptgridError):
 
 class BuiltinError(PromptgridError):
     """Raised when the weights of the built-in model are missing or cannot be fetched, or its server does not start."""
+
+
+class TuningError(PromptgridError):
+    """Raised when a tuning cannot start or go on, and when an adapter is missing or its name is taken."""
 
 
 class StoreError(PromptgridError):
