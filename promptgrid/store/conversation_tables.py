@@ -41,4 +41,5 @@ turn_replies = Table(
     Column("error", Text, nullable=False, server_default=""),
     Column("cut", Integer, nullable=False, server_default="0"),  # the number of turns that the model did not see
     Column("reply_id", ForeignKey("replies.id")),
+    Column("retrieved", Text),  # JSON: the chunks of documents that were found for the turn; NULL: none was looked for
 )

@@ -39,7 +39,8 @@ class Info:
 class VariantReply:
     """The reply of one variant (a model with its settings) to a turn. `state` is `answered`, `stopped` by the user,
     `failed` with the `error`, or `edited` by the user. `cut` is the number of turns that did not fit into the model's
-    context window; `reply_id` is that of the stored reply, None for an incomplete reply.
+    context window; `reply_id` is that of the stored reply, None for an incomplete reply. `retrieved` is the JSON object
+    of the chunks that were found for the turn; None if no documents were searched.
 
     The fields from `model` to `cost_usd` are read from the stored reply (None: not known).
     """
@@ -49,6 +50,7 @@ class VariantReply:
     error: str = ""
     cut: int = 0
     reply_id: int | None = None
+    retrieved: Mapping[str, Any] | None = None
     model: str | None = None
     finish_reason: str | None = None
     prompt_tokens: int | None = None
@@ -124,6 +126,7 @@ def load(database: Database, conversation_id: str) -> Conversation:
         for row in connection.execute(sa.select(turn_replies, *facts).select_from(joined).where(mine)):
             values = dict(row._mapping)
             turn, variant = values.pop("turn_id"), values.pop("variant")
+            values["retrieved"] = json.loads(values["retrieved"]) if values["retrieved"] else None
             by_turn.setdefault(turn, {})[variant] = VariantReply(**values)
         rows = connection.execute(sa.select(turns).where(mine).order_by(turns.c.id))
         nodes = {
@@ -166,7 +169,8 @@ def _add_turn(
 
 
 def keep_reply(connection: sa.Connection, turn_id: int, variant: int, reply: VariantReply) -> None:
-    """Stores the reply of one variant to a turn, in place of its earlier reply."""
+    """Stores the reply of one variant to a turn, in place of its earlier reply. A reply without chunks, such as an
+    edited one, keeps those of the earlier reply."""
     row = {
         "turn_id": turn_id,
         "variant": variant,
@@ -176,6 +180,8 @@ def keep_reply(connection: sa.Connection, turn_id: int, variant: int, reply: Var
         "cut": reply.cut,
         "reply_id": reply.reply_id,
     }
+    if reply.retrieved is not None:
+        row["retrieved"] = storable(json.dumps(reply.retrieved, ensure_ascii=False))
     statement = insert(turn_replies).values(row)
     connection.execute(statement.on_conflict_do_update(index_elements=["turn_id", "variant"], set_=row))
 

@@ -169,6 +169,7 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "ALTER TABLE replies ADD COLUMN beams_json TEXT",
     ),
     17: ("CREATE INDEX steps_by_reply ON steps (reply_id)",),
+    18: ("ALTER TABLE turn_replies ADD COLUMN retrieved TEXT",),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 
