@@ -14,11 +14,31 @@ from promptgrid.ui import links, server
 from promptgrid.ui.widgets.endpoints import endpoint_line, weights_notice
 from promptgrid.ui.widgets.feedback import calls_label, show_error
 from promptgrid.ui.widgets.plain import plain
+from promptgrid.ui.widgets.run_list import recent_runs
 
 EXAMPLE = "sentiment"
 EXAMPLE_CASES = 6
 EXAMPLE_CALLS = 24  # 6 cases, 2 techniques, 2 temperatures
 PROMPTS_SHOWN = 10
+
+
+def draw() -> None:
+    """Draws the page below its name."""
+    run_id = newest_run_id()
+    if run_id is None and has_example():
+        example()
+    else:
+        weights_notice()
+    next_steps(run_id)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Recent runs")
+        recent_runs(count=6, manage=False)
+        st.subheader("Endpoints")
+        endpoints()
+    with right:
+        st.subheader("Prompts")
+        prompts()
 
 
 def example() -> None:
@@ -78,9 +98,9 @@ def next_steps(run_id: str | None) -> None:
         (links.RUN, "Run a grid", "play_arrow", "Prompts × techniques × models × temperatures × cases.", {}),
         (links.COMPARE, "Compare", "table_chart", "The answers of a run, side by side.", query),
     ]
-    for column, (page, label, icon, text, parameters) in zip(st.columns(3, gap="medium"), steps, strict=True):
+    for column, (file, label, icon, text, parameters) in zip(st.columns(3, gap="medium"), steps, strict=True):
         with column, st.container(border=True, gap="xxsmall", key=f"home_step_{icon}", height="stretch"):
-            st.page_link(page, label=f"**{label}**", icon=f":material/{icon}:", query_params=parameters)
+            st.page_link(file, label=f"**{label}**", icon=f":material/{icon}:", query_params=parameters)
             st.caption(text)
 
 
