@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from promptgrid import techniques
 from promptgrid.cases.table import EXPECTED, Case, Cases, cases_csv
+from promptgrid.chat.retrieval import Retrieved, retrieved_json
 from promptgrid.errors import PromptError
 from promptgrid.prompt import Example, Input, Message, Prompt
 from promptgrid.techniques import Turn
@@ -17,6 +18,11 @@ from promptgrid.techniques import Turn
 QUESTION = "question"
 As = Literal["messages", "examples"]
 
+RetrievedByMessage = Mapping[int, Retrieved]
+"""What was found for the replies, by the index of the reply among the messages."""
+
+_NOTHING: Mapping[int, Any] = {}
+_GAP = "\n\n"
 _JINJA = re.compile(r"\{[{%#]")
 _END_OF_RAW = re.compile(r"\{%-?\s*endraw")
 
@@ -69,26 +75,44 @@ def with_case(messages: Sequence[Message], table: Cases | None = None) -> str:
     return cases_csv([*rows, case], list(dict.fromkeys([*columns, column, EXPECTED])))
 
 
-def as_markdown(name: str, messages: Sequence[Message]) -> str:
-    """Returns the conversation as Markdown under the heading `name`. Each message stands in a code fence, so that
-    Markdown in it is shown as plain text."""
+def as_markdown(name: str, messages: Sequence[Message], retrieved: RetrievedByMessage = _NOTHING) -> str:
+    """Returns the conversation as Markdown under the heading `name`; below a reply stand the chunks that were found for
+    it. Each text stands in a code fence, so that Markdown in it is shown as plain text."""
     parts = [f"# {' '.join(name.split())}"]
-    for message in messages:
-        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", message.text)), default=0))
-        parts.append(f"**{message.role}**\n\n{fence}text\n{message.text}\n{fence}")
+    for at, message in enumerate(messages):
+        parts.append(f"**{message.role}**\n\n{_fenced(message.text)}")
+        chunks = retrieved[at].chunks if at in retrieved else ()
+        for number, chunk in enumerate(chunks, 1):
+            heading = f"**chunk {number}**" if chunk.sent else f"**chunk {number}** (not sent)"
+            parts.append(f"{heading}\n\n{_fenced(chunk.place + _GAP + chunk.text)}")
     return "\n\n".join(parts) + "\n"
 
 
-def as_json(name: str, settings: Mapping[str, Any], by_variant: Mapping[int, Sequence[Message]]) -> str:
+def as_json(
+    name: str,
+    settings: Mapping[str, Any],
+    by_variant: Mapping[int, Sequence[Message]],
+    retrieved: Mapping[int, RetrievedByMessage] = _NOTHING,
+) -> str:
     """Returns JSON in the format of the OpenAI protocol with the conversation's name, its settings, and the messages of
-    each variant; `by_variant` maps a variant's id to its messages."""
+    each variant; `by_variant` maps a variant's id to its messages, and `retrieved` to what was found for its replies,
+    which stands under `retrieved` by the index of the reply."""
     conversations = {
         str(number): [{"role": message.role, "content": message.text} for message in messages]
         for number, messages in by_variant.items()
     }
-    return json.dumps(
-        {"name": name, "settings": dict(settings), "messages": conversations}, ensure_ascii=False, indent=2
-    )
+    chunks = {
+        str(number): {str(at): retrieved_json(one) for at, one in by_message.items()}
+        for number, by_message in retrieved.items()
+        if by_message
+    }
+    whole = {"name": name, "settings": dict(settings), "messages": conversations}
+    return json.dumps(whole | ({"retrieved": chunks} if chunks else {}), ensure_ascii=False, indent=2)
+
+
+def _fenced(text: str) -> str:
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}text\n{text}\n{fence}"
 
 
 def _last_user_turn(messages: Sequence[Message]) -> int:

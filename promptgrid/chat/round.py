@@ -7,13 +7,14 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptgrid import connections, tokens
 from promptgrid.calls import single
 from promptgrid.calls.single import SingleCall
-from promptgrid.chat import tree
+from promptgrid.chat import retrieval, tree
+from promptgrid.chat.retrieval import Retrieved
 from promptgrid.chat.settings import ChatVariant, Settings, from_json
 from promptgrid.chat.tree import Step
 from promptgrid.connections import split_model
@@ -23,7 +24,7 @@ from promptgrid.loop import Background
 from promptgrid.models.parameters import sent
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import VariantReply
-from promptgrid.techniques import Turn
+from promptgrid.techniques import Turn, messages_of
 from promptgrid.tokens import TurnWindow
 
 
@@ -35,10 +36,19 @@ def window_of(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -
     return tokens.window(turns, tokens.counter(variant.model), settings.room, limit, settings.policy)
 
 
-def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> tuple[SingleCall, int]:
-    """Returns (the call that asks this variant for a reply, the number of turns that are cut from it). Raises PlanError
-    if there is no user turn, for a temperature or room that is out of range, and if the turns that cannot be cut exceed
-    the context."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """The call that asks a variant for a reply. `cut` is the number of turns that do not fit into its context, `unsent`
+    has the indices of the retrieved chunks that do not fit."""
+
+    call: SingleCall
+    cut: int
+    unsent: tuple[int, ...]
+
+
+def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> Prepared:
+    """Returns the call that asks this variant for a reply. Raises PlanError if there is no user turn, for a temperature
+    or room that is out of range, and if the turns that cannot be cut exceed the context."""
     if not any(turn.part == "question" for turn in turns):
         raise PlanError("There is no user turn to answer.", hint="Write one, then send it.")
     parameters = settings.parameters(variant)
@@ -56,13 +66,16 @@ def prepare(turns: Sequence[Turn], variant: ChatVariant, settings: Settings) -> 
     going = sent(facts, parameters)
     request = Request(
         model,
-        tuple(turns[at].message for at in window.indices),
+        tuple(messages_of(turns[at] for at in window.indices)),
         parameters=going.parameters,
         token_parameter=facts.token_parameter,
     )
     wire = connections.connect(endpoint).wire(request)
     key = hashlib.sha256(json.dumps(wire, sort_keys=True).encode()).hexdigest()[:32]
-    return SingleCall(endpoint, model, request, key, json.dumps(dict(going.honoured))), len(window.cut)
+    chunks = [at for at, turn in enumerate(turns) if turn.joins and turn.part == "retrieved"]
+    unsent = tuple(number for number, at in enumerate(chunks) if at in window.cut)
+    call = SingleCall(endpoint, model, request, key, json.dumps(dict(going.honoured)))
+    return Prepared(call, len(window.cut) - len(unsent), unsent)
 
 
 def go_on(
@@ -94,10 +107,11 @@ class Live:
 
 class Round(Background):
     """Asks all variants for their replies to a turn, and then to each of the `steps` that asks for replies
-    (see Step).
+    (see Step). If the conversation has documents, they are searched first, once for all variants.
 
     It runs on the engine's event loop, so that neither a rerun nor a refresh of the page interrupts it. `slot` is the
-    id of the turn that holds the replies; `live` has the reply of each variant, by its id.
+    id of the turn that holds the replies; `live` has the reply of each variant, by its id. `retrieved` is what was
+    found (None: nothing yet, or no documents), `embedded` the numbers of vectors made and to make meanwhile.
     """
 
     def __init__(
@@ -108,6 +122,8 @@ class Round(Background):
         self.slot, self.steps = slot, tuple(steps)
         self.variants = tuple(variants)
         self.live = {number: Live(number) for number in variants}
+        self.retrieved: Retrieved | None = None
+        self.embedded = (0, 0)
 
     @property
     def error(self) -> BaseException | None:
@@ -132,43 +148,63 @@ class Round(Background):
             self.slot, self.live = slot, {number: Live(number) for number in self.variants}
 
     async def _ask_all(self) -> None:
+        self.retrieved, self.embedded = None, (0, 0)
+        searching = asyncio.ensure_future(asyncio.to_thread(self._search))
         async with asyncio.TaskGroup() as group:
             for one in self.live.values():
-                group.create_task(self._ask(one))
+                group.create_task(self._ask(one, searching))
 
-    async def _ask(self, live: Live) -> None:
+    async def _ask(self, live: Live, searching: asyncio.Future[None]) -> None:
         """Asks one variant for its reply and stores the reply, or the error in its place. Only a fault of the program
         is raised."""
         outcome = VariantReply("", "stopped")
         is_stored = False
         try:
-            call, cut = await asyncio.to_thread(self._prepare, live.variant)
-            outcome = VariantReply("", "stopped", cut=cut)
+            await searching
+            prepared = await asyncio.to_thread(self._prepare, live.variant)
+            outcome = replace(outcome, cut=prepared.cut, retrieved=self._found(prepared.unsent))
 
             def store(connection: Any, reply_id: int, reply: Reply) -> None:
                 nonlocal is_stored
-                answered = VariantReply(reply.text, "answered", cut=cut, reply_id=reply_id)
+                answered = replace(outcome, text=reply.text, state="answered", reply_id=reply_id)
                 conversations.keep_reply(connection, self.slot, live.variant, answered)
                 is_stored = True
 
-            async for delta in single.stream_call(self.database, call, store):
+            async for delta in single.stream_call(self.database, prepared.call, store):
                 live.text += delta.text
         except PromptgridError as error:
             live.error = str(error)
-            outcome = VariantReply("", "failed", live.error, outcome.cut)
+            outcome = replace(outcome, state="failed", error=live.error)
         finally:
             live.done = True
             if not is_stored:
                 self._store(live, outcome)
 
-    def _prepare(self, number: int) -> tuple[SingleCall, int]:
+    def _search(self) -> None:
+        """Searches the documents of the conversation for the question, if it has documents."""
+        conversation = conversations.load(self.database, self.conversation_id)
+        documents = from_json(conversation.settings).documents
+        questions = retrieval.questions_of(tree.path(conversation, conversation.nodes[self.slot].parent))
+        if documents is not None and questions:
+            index = retrieval.search_index(self.database, documents, self._embedding)
+            self.retrieved = retrieval.search(self.database, index, documents, questions)
+
+    def _embedding(self, done: int, total: int) -> None:
+        if self.stopped:
+            raise asyncio.CancelledError
+        self.embedded = (done, total)
+
+    def _found(self, unsent: Sequence[int]) -> dict[str, Any] | None:
+        return None if self.retrieved is None else retrieval.retrieved_json(self.retrieved.without(unsent))
+
+    def _prepare(self, number: int) -> Prepared:
         conversation = conversations.load(self.database, self.conversation_id)
         settings = from_json(conversation.settings)
         variant = settings.variant(number)
         before = tree.path(conversation, conversation.nodes[self.slot].parent)
-        return prepare([turn for _, turn in tree.sent(before, variant)], variant, settings)
+        turns = [turn for _, turn in tree.sent(before, variant)]
+        return prepare(retrieval.with_chunks(turns, self.retrieved), variant, settings)
 
     def _store(self, live: Live, outcome: VariantReply) -> None:
         with self.database.write() as connection:
-            reply = VariantReply(live.text, outcome.state, outcome.error, outcome.cut)
-            conversations.keep_reply(connection, self.slot, live.variant, reply)
+            conversations.keep_reply(connection, self.slot, live.variant, replace(outcome, text=live.text))

@@ -1,10 +1,11 @@
-"""The settings of a conversation: one to four variants, and the policy for a full context window. Pure."""
+"""The settings of a conversation: one to four variants, the documents that are searched for each question, and the
+policy for a full context window. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PlanError
@@ -13,6 +14,8 @@ from promptgrid.tokens import WindowPolicy
 
 MAX_VARIANTS = 4
 ROOM = 256  # tokens reserved for the reply, and its maximum
+QueryKind = Literal["question", "conversation"]
+QUERY_KINDS: tuple[QueryKind, ...] = get_args(QueryKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,36 @@ class ChatVariant:
 
 
 @dataclass(frozen=True, slots=True)
+class ChatDocuments:
+    """The collection that is searched for each question, and how.
+
+    collection   its id; `name` is its name when it was chosen
+    chunker      as `documents.chunkers` writes it, and `retriever` as `documents.retrievers` does
+    k            the most chunks of a question
+    query        what is searched for: the `question` alone, or the `conversation`: with the two questions before it
+    instruction  what the model is told about the chunks; "": the usual words, in the language of the question
+    """
+
+    collection: str
+    name: str
+    chunker: str = "recursive"
+    retriever: str = "bm25"
+    k: int = 4
+    query: QueryKind = "question"
+    instruction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of a conversation: its variants, and how turns are cut from a full context window (`policy`, see
     tokens.POLICY_WORDS). `limit` is the most tokens of context, None for the model's own limit; `room` of them are
-    reserved for the reply."""
+    reserved for the reply. `documents` are searched for each question (None: no documents)."""
 
     variants: tuple[ChatVariant, ...] = (ChatVariant(1),)
     policy: WindowPolicy = "keep-system"
     limit: int | None = None
     room: int = ROOM
+    documents: ChatDocuments | None = None
 
     def parameters(self, variant: ChatVariant) -> Parameters:
         """Returns the parameters of a request to this variant. Raises PlanError for a number that is out of range."""
@@ -82,4 +106,5 @@ def to_json(settings: Settings) -> dict[str, Any]:
 
 def from_json(stored: Mapping[str, Any]) -> Settings:
     variants = tuple(ChatVariant(**variant) for variant in stored["variants"])
-    return Settings(variants, stored["policy"], stored["limit"], stored["room"])
+    documents = ChatDocuments(**stored["documents"]) if stored.get("documents") else None
+    return Settings(variants, stored["policy"], stored["limit"], stored["room"], documents)

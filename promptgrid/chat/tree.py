@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from promptgrid.chat.settings import ChatVariant
 from promptgrid.prompt import Message, Role
-from promptgrid.store.conversations import Conversation, Node
+from promptgrid.store.conversations import Conversation, Node, VariantReply
 from promptgrid.techniques import PromptPart, Turn
 
 
@@ -69,10 +69,17 @@ def text_of(node: Node, variant: int) -> str:
     there is none."""
     if not is_reply(node):
         return node.text
+    reply = reply_of(node, variant)
+    return reply.text if reply else ""
+
+
+def reply_of(node: Node, variant: int) -> VariantReply | None:
+    """Returns the reply that stands in this turn for the variant with this id: its own, else the first with a text;
+    None if there is none with a text."""
     own = node.replies.get(variant)
     if own is not None and own.text:
-        return own.text
-    return next((reply.text for _, reply in sorted(node.replies.items()) if reply.text), "")
+        return own
+    return next((reply for _, reply in sorted(node.replies.items()) if reply.text), None)
 
 
 def sent(nodes: Sequence[Node], variant: ChatVariant) -> list[tuple[int | None, Turn]]:

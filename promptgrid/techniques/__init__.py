@@ -22,12 +22,12 @@ from promptgrid.techniques.registry import (
     votes,
 )
 from promptgrid.techniques.steps import Ask, Done, Progress, StepCall, StepReply, Task, Technique, reached
-from promptgrid.techniques.turns import ExamplesAs, PromptPart, Turn
+from promptgrid.techniques.turns import ExamplesAs, PromptPart, Turn, messages_of
 from promptgrid.techniques.wording import WORDING, wording
 
 __all__ = [
     "TECHNIQUES", "WORDING", "Ask", "Done", "ExamplesAs", "Progress", "PromptPart", "StepCall", "StepReply", "Task",
-    "Technique", "Turn", "answer_marker", "build_turns", "first_call", "known_technique", "most_calls",
-    "parse_technique", "progress", "reached", "select_examples", "split_techniques", "technique_calls",
+    "Technique", "Turn", "answer_marker", "build_turns", "first_call", "known_technique", "messages_of",
+    "most_calls", "parse_technique", "progress", "reached", "select_examples", "split_techniques", "technique_calls",
     "unavailable", "votes", "wording",
 ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -17,12 +17,29 @@ ExamplesAs = Literal["turns", "text"]
 class Turn:
     """One message to send, and the part of the context budget (system, examples, question …) to which it belongs.
 
-    `example` is the number, from 1, of the example that the turn belongs to; 0 for other turns.
+    `example` is the number, from 1, of the example that the turn belongs to; 0 for other turns. A turn that `joins` is
+    sent as the first paragraph of the message of the turn behind it.
     """
 
     message: Message
     part: PromptPart
     example: int = 0
+    joins: bool = False
+
+
+def messages_of(turns: Iterable[Turn]) -> list[Message]:
+    """Returns the messages to send: one for each turn, but turns that join are paragraphs of the next turn's
+    message."""
+    messages: list[Message] = []
+    paragraphs: list[str] = []
+    for turn in turns:
+        if turn.joins:
+            paragraphs.append(turn.message.text)
+        else:
+            text = "\n\n".join([*paragraphs, turn.message.text])
+            messages.append(replace(turn.message, text=text) if paragraphs else turn.message)
+            paragraphs = []
+    return messages
 
 
 def as_written(prompt: Prompt, values: Mapping[str, Any]) -> list[Turn]:

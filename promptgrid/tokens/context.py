@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from promptgrid.prompt import Api, Message
-from promptgrid.techniques import PromptPart, Turn
+from promptgrid.techniques import PromptPart, Turn, messages_of
 from promptgrid.tokens.count import Counter
 
 PARTS: tuple[PromptPart, ...] = get_args(PromptPart)
@@ -60,8 +60,8 @@ def budget(
     """Returns how the turns, in this order, fill the context. `count` is the model's `tokens.counter`, `reserve` the
     tokens set aside for the reply, `limit` the model's context limit (None: unknown). For the `api` "completion" no
     chat format is counted. `tools` are the definitions of tools in the protocol's JSON."""
-    plain = count(_messages(turns), api)
-    whole = count(_messages(turns), api, tools) if tools else plain
+    plain = count(messages_of(turns), api)
+    whole = count(messages_of(turns), api, tools) if tools else plain
     sizes = _sizes(plain.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
     for turn, size in zip(turns, sizes, strict=True):
@@ -78,7 +78,7 @@ def budget(
         if left is None or not number:
             return None
         twice = [turns[at] for unit in groups for at in (unit * 2 if turns[unit[0]].part == part else unit)]
-        added = count(_messages(twice), api).tokens - plain.tokens
+        added = count(messages_of(twice), api).tokens - plain.tokens
         return max(0, left * number // added) if added > 0 else None
 
     return ContextUse(
@@ -112,10 +112,6 @@ def units(turns: Sequence[Turn]) -> list[list[int]]:
 
 def _may_follow(before: Turn, turn: Turn) -> bool:
     return before.part == turn.part and before.message.role != "system"
-
-
-def _messages(turns: Sequence[Turn]) -> list[Message]:
-    return [turn.message for turn in turns]
 
 
 def _sizes(total: int, turns: Sequence[Turn], count: Counter) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from promptgrid.prompt import Api
-from promptgrid.techniques import PromptPart, Turn
+from promptgrid.techniques import PromptPart, Turn, messages_of
 from promptgrid.tokens.context import ContextUse, budget, units
 from promptgrid.tokens.count import Counter
 
@@ -55,15 +55,16 @@ def window(
     `tokens.counter`.
 
     `keep-system` drops the oldest turns but no system message, `oldest` system messages too, `examples` all examples
-    before other turns. A question is dropped with its reply, an example as a whole; the last question stays. Each
-    attempt counts the turns exactly as they are sent.
+    before other turns. A question is dropped with its reply, an example as a whole; the last question stays. Texts
+    retrieved for it are dropped after the earlier turns, the last one first. Each attempt counts the turns exactly as
+    they are sent.
     """
 
     def budget_of(places: Sequence[int]) -> ContextUse:
         return budget([turns[at] for at in places], count, reserve, limit, api=api)
 
     def fits(dropped: int) -> bool:
-        messages = [turns[at].message for at in to_send(dropped)]
+        messages = messages_of(turns[at] for at in to_send(dropped))
         return limit is None or count(messages, api).tokens + reserve <= limit
 
     def to_send(dropped: int) -> list[int]:
@@ -82,6 +83,8 @@ def window(
 
 
 def _candidates(turns: Sequence[Turn], policy: WindowPolicy) -> list[list[int]]:
-    """The groups of turns (by index) that the policy allows to drop, in the order of dropping."""
-    groups = units(turns)
+    """The groups of turns (by index) that the policy allows to drop, in the order of dropping. Of the texts that join
+    the question the last one is dropped first: the best one stands first."""
+    groups = [unit for unit in units(turns) if not turns[unit[0]].joins]
+    groups += [[at] for at in reversed(range(len(turns))) if turns[at].joins]
     return [unit for parts in _ORDER[policy] for unit in groups if turns[unit[0]].part in parts]

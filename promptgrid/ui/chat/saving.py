@@ -7,6 +7,7 @@ import streamlit as st
 from promptgrid import chat
 from promptgrid.cases.table import read_cases
 from promptgrid.chat import Settings, tree
+from promptgrid.chat.retrieval import Retrieved, retrieved_from
 from promptgrid.errors import LibraryError
 from promptgrid.library.files import SUFFIX, safe_name, write
 from promptgrid.prompt import Message
@@ -39,16 +40,21 @@ def save_popover(conversation: Conversation, settings: Settings) -> None:
     with st.container(horizontal=True):
         st.download_button(
             "Markdown",
-            chat.as_markdown(conversation.name, messages(conversation, settings, _variant_id(settings))),
+            chat.as_markdown(
+                conversation.name,
+                messages(conversation, settings, _variant_id(settings)),
+                _retrieved(conversation, settings, _variant_id(settings)),
+            ),
             "conversation.md",
             "text/markdown",
             key="chat_markdown",
             on_click="ignore",
         )
         branches = {number: messages(conversation, settings, number) for number in names}
+        chunks = {number: _retrieved(conversation, settings, number) for number in names}
         st.download_button(
             "JSON",
-            chat.as_json(conversation.name, chat.to_json(settings), branches),
+            chat.as_json(conversation.name, chat.to_json(settings), branches, chunks),
             "conversation.json",
             "application/json",
             key="chat_json",
@@ -68,6 +74,13 @@ def messages(conversation: Conversation, settings: Settings, variant: int) -> li
     do not fit into its context window."""
     turns = tree.sent(actions.on_screen(conversation), settings.variant(variant))
     return [turn.message for _, turn in turns]
+
+
+def _retrieved(conversation: Conversation, settings: Settings, variant: int) -> dict[int, Retrieved]:
+    """Returns what was found for the replies, by their index among the `messages` of the variant with this id."""
+    turns = tree.sent(actions.on_screen(conversation), settings.variant(variant))
+    replies = {at: tree.reply_of(conversation.nodes[node], variant) for at, (node, _) in enumerate(turns) if node}
+    return {at: retrieved_from(reply.retrieved) for at, reply in replies.items() if reply and reply.retrieved}
 
 
 @actions.attempt
