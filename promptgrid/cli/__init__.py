@@ -21,7 +21,7 @@ from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, r
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
-from promptgrid.cli.tune import tune
+from promptgrid.cli.tunings import tune
 from promptgrid.cli.verdicts.arena import arena
 from promptgrid.cli.verdicts.check import check
 from promptgrid.cli.verdicts.compare import compare, pin, unpin

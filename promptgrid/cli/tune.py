@@ -25,7 +25,7 @@ _longest = click.option(
 
 @click.group()
 def tune() -> None:
-    """Make and check data for fine-tuning."""
+    """Make and check data for fine-tuning, and tune the built-in model on it."""
 
 
 @tune.command()

@@ -14,15 +14,17 @@ import torch
 from promptgrid import files
 from promptgrid.answers import read_answer, read_expected
 from promptgrid.errors import TuningError
+from promptgrid.prompt import AnswerRule
 from promptgrid.tuning import base
 from promptgrid.tuning.job import TuningJob, TuningState
-from promptgrid.tuning.objective import EncodedExample, encoded, generated, loss_of, reply_logps
+from promptgrid.tuning.objective import EncodedExample, encoded, generated, loss_of, reply_scores
 from promptgrid.tuning.settings import batches, best_epoch, rate_at
 
 _SAVE_EVERY_S = 0.5
 _JUDGED_AT_ONCE = 16
+_SPARE_TOKENS = 8  # that a reply may have beyond the longest expected one
 _CLIP = 1.0  # the largest norm of a step's gradient
-_NO_BF16 = "this CPU has no instructions for bf16: 32-bit numbers instead, about half as fast"
+_NO_BF16 = "this CPU computes 16-bit numbers (bf16) no faster: 32-bit ones instead, half as fast as where it does"
 
 
 class Stopped(Exception):
@@ -117,7 +119,7 @@ class Tuning:
                 with self._precision():
                     loss = loss_of(self.model, part, self.settings, tokens)
                 loss.backward()
-                total += float(loss)
+                total += float(loss.detach())
             return total
 
         total = self._within_memory(gradients)
@@ -142,7 +144,7 @@ class Tuning:
     def _precision(self) -> AbstractContextManager[Any]:
         if not self.settings.bf16:
             return nullcontext()
-        if not base.has_fast_bf16():
+        if not base.bf16_is_faster():
             if _NO_BF16 not in self.state.notes:
                 self.update(notes=[*self.state.notes, _NO_BF16])
             return nullcontext()
@@ -156,8 +158,9 @@ class Tuning:
         started = time.monotonic()
         self.model.eval()
         with torch.inference_mode(), self._precision():
-            held_out_loss, agreement = self._held_out_loss(is_base=loss is None)
-            accuracy = agreement if self.settings.method == "dpo" else self._accuracy()
+            held_out_loss, accuracy, exact = self._held_out_loss(is_base=loss is None)
+            if self.settings.rule is not None and self.settings.method == "sft":
+                accuracy = self._accuracy(exact)
         self.model.train()
         self.judging_s = time.monotonic() - started
         epoch = self.state.step // self.per_epoch
@@ -169,36 +172,40 @@ class Tuning:
             self.best = base.adapter_state(self.model)
         self.update(curve=curve, best=best)
 
-    def _held_out_loss(self, *, is_base: bool) -> tuple[float, float | None]:
-        """Returns the mean negative log-probability of the tokens of the (preferred) replies, and for dpo the share of
-        pairs whose preferred reply gained more, or for the base: has the higher log-probability."""
-        total, right = 0.0, 0
+    def _held_out_loss(self, *, is_base: bool) -> tuple[float, float | None, list[bool]]:
+        """Returns the mean negative log-probability of the tokens of the (preferred) replies, for dpo the share of
+        pairs whose preferred reply gained more (for the base: has the higher log-probability), and whether the model
+        gives just this reply."""
+        total, right, exact = 0.0, 0, list[bool]()
         for part in self._parts(self.held_out):
-            sums = reply_logps(self.model, [pair for example in part for pair in example.pairs]).tolist()
-            if self.settings.method == "sft":
-                total -= sum(sums)
-                continue
-            for example, chosen, rejected in zip(part, sums[0::2], sums[1::2], strict=True):
-                total -= chosen
-                reference = example.reference
-                right += (chosen > rejected) if is_base else (chosen - reference[0] > rejected - reference[1])
+            sums, matches = self._scores(part)
+            chosen, rejected = (sums, []) if self.settings.method == "sft" else (sums[0::2], sums[1::2])
+            total -= sum(chosen)
+            exact += matches
+            for example, *pair in zip(part, chosen, rejected, strict=False):
                 if is_base:
-                    example.reference = (chosen, rejected)
+                    example.reference = (pair[0], pair[1])
+                right += pair[0] > pair[1] if is_base else _gain(pair, example, 0) > _gain(pair, example, 1)
         tokens = sum(len(example.reply) for example in self.held_out)
-        return total / tokens, right / len(self.held_out) if self.settings.method == "dpo" else None
+        share = right / len(self.held_out)
+        return total / tokens, share if self.settings.method == "dpo" else None, exact
 
-    def _accuracy(self) -> float | None:
-        """Returns the share of held-out examples whose answer, read out of the model's reply, is the expected one."""
-        rule = self.settings.rule
-        if rule is None:
-            return None
-        most = 8 + max(len(example.reply) for example in self.held_out)
-        right, expected = 0, iter(self.expected)
-        for part in self._parts(self.held_out):
+    def _scores(self, examples: Sequence[EncodedExample]) -> tuple[list[float], list[bool]]:
+        sums, exact = reply_scores(self.model, [pair for example in examples for pair in example.pairs])
+        return sums.tolist(), exact.tolist()
+
+    def _accuracy(self, exact: Sequence[bool]) -> float:
+        """Returns the share of held-out examples whose answer, read out of the model's reply, is the expected one. The
+        reply is generated unless it is known to be just the `exact` one."""
+        rule = self.settings.rule or AnswerRule()
+        unsure = [index for index, is_exact in enumerate(exact) if not is_exact]
+        most = _SPARE_TOKENS + max(len(example.reply) for example in self.held_out)
+        right, indices = len(exact) - len(unsure), iter(unsure)
+        for part in self._parts([self.held_out[index] for index in unsure]):
             for reply in generated(self.model, self.tokenizer, [example.prompt for example in part], most):
-                accepted = {one.text for one in read_expected(rule, next(expected)) if not one.problem}
+                accepted = {one.text for one in read_expected(rule, self.expected[next(indices)]) if not one.problem}
                 right += read_answer(rule, reply).answer in accepted
-        return right / len(self.held_out)
+        return right / len(exact)
 
     def _parts(self, examples: Sequence[EncodedExample]) -> Iterator[Sequence[EncodedExample]]:
         for part in _cut(examples, min(_JUDGED_AT_ONCE, 2 * self.state.at_a_time)):
@@ -245,9 +252,13 @@ class Tuning:
         self.update(status="judging")
         with torch.inference_mode(), self._precision():
             for part in self._parts(self.learn):
-                sums = reply_logps(self.model, [pair for example in part for pair in example.pairs]).tolist()
+                sums, _ = self._scores(part)
                 for example, chosen, rejected in zip(part, sums[0::2], sums[1::2], strict=True):
                     example.reference = (chosen, rejected)
+
+
+def _gain(pair: Sequence[float], example: EncodedExample, which: int) -> float:
+    return pair[which] - example.reference[which]
 
 
 def peak_bytes() -> int:
