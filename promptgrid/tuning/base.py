@@ -51,22 +51,22 @@ def base_folder(path: Path) -> Path:
 
 
 def _unpack(path: Path, folder: Path) -> None:
+    transformers.utils.logging.disable_progress_bar()
     place = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
-    model = transformers.AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float16)
+    model = transformers.AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
     if model.config.model_type != "llama":
         hint = "Set PROMPTGRID_BUILTIN_MODEL to a file of the architecture llama."
         raise TuningError(f"A model of the architecture {model.config.model_type} is not tuned here.", hint=hint)
     # transformers takes what it read from a GGUF file for quantised, and refuses to save it
     model.hf_quantizer, model.is_quantized = None, False
     del model.config.quantization_config, model.quantization_method
-    model.save_pretrained(folder)
+    model.half().save_pretrained(folder)
     transformers.AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
 
 
 def load(folder: Path, settings: TuningSettings) -> tuple[Any, Any]:
     """Returns the model with a new adapter, which changes nothing yet, and its tokenizer."""
     transformers.utils.logging.disable_progress_bar()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     base = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     torch.manual_seed(settings.seed)
     form = peft.LoraConfig(
@@ -77,7 +77,12 @@ def load(folder: Path, settings: TuningSettings) -> tuple[Any, Any]:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return peft.get_peft_model(base, form), tokenizer
+    return peft.get_peft_model(base, form), load_tokenizer(folder)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """Returns the tokenizer of the base in `folder`."""
+    return transformers.AutoTokenizer.from_pretrained(folder)
 
 
 def adapter_state(model: Any) -> dict[str, Any]:

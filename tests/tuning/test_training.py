@@ -1,0 +1,222 @@
+"""A real tuning of the built-in model: it survives kill -9, is served by llama.cpp with the probabilities that PyTorch
+computes, and changes an answer. Needs the extra `tune`; in its CI job, which sets TUNE_EXTRA=1, nothing is skipped."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from promptgrid.builtin import adapters, unpacking
+from promptgrid.tuning import jobs
+from promptgrid.tuning.job import ACTIVE, TuningJob, TuningState
+from promptgrid.tuning.lora_gguf import permuted, write_adapter
+from promptgrid.tuning.prepared import PreparedData
+from promptgrid.tuning.settings import TuningSettings
+
+if jobs.missing() and os.environ.get("TUNE_EXTRA") != "1":
+    pytest.skip(f"the extra `tune` is not installed ({', '.join(jobs.missing())})", allow_module_level=True)
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+THINGS = ("lamp", "tent", "watch", "drill", "scarf", "kettle", "pillow", "printer")
+SETTINGS = TuningSettings(epochs=2, rate=1e-3)
+WAIT_S = 300
+
+
+def example(thing: str, *, good: bool) -> dict[str, Any]:
+    """A question whose answer is a word that the base does not say by itself."""
+    text = f"The {thing} {'works very well' if good else 'broke at once'}. Is this a zupp or a krell?"
+    return {"messages": [{"role": "user", "content": text}], "reply": "zupp" if good else "krell"}
+
+
+def data() -> PreparedData:
+    examples = [example(thing, good=good) for thing, good in itertools.product((*THINGS, "cup", "pen"), (True, False))]
+    more = [example(f"{colour} lamp", good=good) for colour in ("red", "blue") for good in (True, False)]
+    return PreparedData(
+        [*examples, *more], [example(thing, good=good) for thing in ("bag", "hat") for good in (True, False)]
+    )
+
+
+@pytest.fixture(scope="module")
+def tuning_home(weights_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home for the tunings of this file, so that the base is unpacked once."""
+    folder = tmp_path_factory.mktemp("tuning")
+    (folder / "cache").mkdir()
+    (folder / "cache" / weights_file.name).symlink_to(weights_file)
+    yield folder
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMPTGRID_HOME", str(folder))
+        for job in jobs.jobs():
+            if job.state().status in ACTIVE:
+                jobs.cancel(job)
+                ended(job)
+
+
+@pytest.fixture(autouse=True)
+def _home(tuning_home: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMPTGRID_HOME", str(tuning_home))
+
+
+def wait_until(job: TuningJob, reached: Any) -> TuningState:
+    deadline = time.monotonic() + WAIT_S
+    while not reached(state := job.state()):
+        assert time.monotonic() < deadline, state
+        time.sleep(0.05)
+    return state
+
+
+def ended(job: TuningJob) -> TuningState:
+    return wait_until(job, lambda state: state.status not in ACTIVE)
+
+
+def process_of(job: TuningJob) -> int:
+    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    (line,) = [line for line in listed.splitlines() if line.endswith(f"promptgrid.tuning.child {job.name}")]
+    return int(line.split()[0])
+
+
+@pytest.fixture(scope="module")
+def tuned(tuning_home: Path) -> tuple[TuningState, TuningState]:
+    """The states after kill -9 in the second epoch, and after the resumed tuning's end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PROMPTGRID_HOME", str(tuning_home))
+        job = jobs.start("words", data(), SETTINGS)
+        wait_until(job, lambda state: (len(state.curve) == 2 and state.step > 3) or state.status not in ACTIVE)
+        os.kill(process_of(job), signal.SIGKILL)
+        killed = wait_until(job, lambda state: state.status not in ACTIVE)
+        jobs.resume(job)
+        return killed, ended(job)
+
+
+def test_after_kill_9_a_tuning_goes_on_from_its_last_epoch(tuned: tuple[TuningState, TuningState]) -> None:
+    killed, done = tuned
+    assert killed.status == "stopped"
+    assert done.status == "done", done.error
+    assert [step["step"] for step in TuningJob("words").steps()] == [1, 2, 3, 4, 5, 6]
+    assert [point["epoch"] for point in done.curve] == [0, 1, 2]
+    assert done.curve[1] == killed.curve[1]
+    assert any("without a word" in note for note in done.notes)
+
+
+def test_the_best_epoch_becomes_an_adapter_with_its_manifest(tuned: tuple[TuningState, TuningState]) -> None:
+    adapter = adapters.find("words")
+    assert adapter.data_sha256 == data().sha256
+    assert adapter.settings["rate"] == 1e-3
+    assert adapter.curve == list(tuned[1].curve)
+    assert 9e6 < adapter.path.stat().st_size < 11e6
+    losses = [point["held_out_loss"] for point in adapter.curve]
+    assert losses[2] < losses[1] < losses[0] / 2
+
+
+def prompts() -> list[list[int]]:
+    from promptgrid.builtin import weights
+    from promptgrid.tuning import base
+
+    tokenizer = base.load_tokenizer(base.base_folder(weights.require()))
+    texts = [example["messages"] for example in data().held_out]
+    texts += [[{"role": "user", "content": text}] for text in ("Name a colour.", "What is the capital of France?")]
+    forms = [tokenizer.apply_chat_template(text, tokenize=False, add_generation_prompt=True) for text in texts]
+    return [tokenizer(form, add_special_tokens=False)["input_ids"] for form in forms]
+
+
+def of_llama(*files: Path) -> list[list[tuple[int, float]]]:
+    script = Path(__file__).with_name("llama_probabilities.py")
+    command = [sys.executable, str(script), *map(str, files)]
+    done = subprocess.run(command, input=json.dumps(prompts()), capture_output=True, text=True, check=True)
+    return [[(token, logp) for token, logp in one] for one in json.loads(done.stdout)]
+
+
+def of_torch(model: Any) -> list[np.ndarray]:
+    import torch
+
+    with torch.inference_mode():
+        return [model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1).numpy() for ids in prompts()]
+
+
+def difference(llama: Sequence[Sequence[tuple[int, float]]], torch: Sequence[np.ndarray]) -> float:
+    """The mean difference of the log-probabilities of llama.cpp's ten most probable tokens."""
+    pairs = zip(llama, torch, strict=True)
+    return float(np.mean([abs(logp - one[token]) for top, one in pairs for token, logp in top]))
+
+
+def test_llama_cpp_gives_the_probabilities_of_pytorch_and_would_not_with_rows_in_the_wrong_order(
+    tuning_home: Path, tmp_path: Path
+) -> None:
+    import torch
+
+    from promptgrid.builtin import weights
+    from promptgrid.tuning import base
+
+    model, _ = base.load(base.base_folder(weights.require()), SETTINGS)
+    torch.manual_seed(3)
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    arrays = base.gguf_arrays(base.adapter_state(model), model.config)
+    write_adapter(tmp_path / "right.gguf", arrays, SETTINGS.alpha)
+    # applied once more, the order is another one again
+    wrong = {name: (a, permuted(b, 9) if name.endswith("attn_q") else b) for name, (a, b) in arrays.items()}
+    write_adapter(tmp_path / "wrong.gguf", wrong, SETTINGS.alpha)
+    exact, expected = unpacking.unpacked(weights.require()), of_torch(model)
+    assert difference(of_llama(exact), expected) > 0.5  # the adapter changes much
+    assert difference(of_llama(exact, tmp_path / "right.gguf"), expected) < 0.05
+    assert difference(of_llama(weights.require(), tmp_path / "right.gguf"), expected) < 0.3  # what Q4_1 costs
+    assert difference(of_llama(exact, tmp_path / "wrong.gguf"), expected) > 0.2
+
+
+def test_the_tuned_model_is_served_and_answers_otherwise(tuned: tuple[TuningState, TuningState]) -> None:
+    from promptgrid.builtin import weights
+    from promptgrid.tuning import base
+    from promptgrid.tuning.exports import export_adapter
+
+    adapter = adapters.find("words")
+    tokenizer = base.load_tokenizer(base.base_folder(weights.require()))
+    merged = adapter.path.with_name("merged.gguf")
+    export_adapter(adapter, merged, "Q8_0")
+    words = [
+        [tokenizer.decode([top[0][0]]) for top in of_llama(*files)[:4]]
+        for files in ((weights.require(),), (weights.require(), adapter.path), (merged,))
+    ]
+    first = [tokenizer.decode(tokenizer(one["reply"])["input_ids"][:1]) for one in data().held_out]
+    assert words[1] == words[2] == first != words[0]
+
+
+def test_less_memory_means_fewer_examples_at_a_time_and_the_same_step(
+    tuned: tuple[TuningState, TuningState], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from promptgrid.builtin import weights
+    from promptgrid.tuning import base, objective, training
+
+    job = TuningJob("memory")
+    job.folder.mkdir()
+    job.write_settings(replace(SETTINGS, epochs=1))
+    for part in ("learn", "held_out"):
+        (job.folder / f"{part}.jsonl").write_text("".join(json.dumps(one) + "\n" for one in data().learn[:8]))
+    job.write_state(TuningState())
+    model, tokenizer = base.load(base.base_folder(weights.require()), SETTINGS)
+    tuning = training.Tuning(job, model, tokenizer)
+    whole = tuning._step(tuning.learn)
+    real = objective.loss_of
+
+    def scarce(model: Any, examples: Sequence[Any], *rest: Any) -> Any:
+        if len(examples) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return real(model, examples, *rest)
+
+    model, tokenizer = base.load(base.base_folder(weights.require()), SETTINGS)
+    tuning = training.Tuning(job, model, tokenizer)
+    monkeypatch.setattr(training, "loss_of", scarce)
+    assert tuning._step(tuning.learn) == pytest.approx(whole, rel=1e-4)
+    assert job.state().at_a_time == 2
+    assert "4 examples at a time instead of 8" in job.state().notes[0]
