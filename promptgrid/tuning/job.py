@@ -37,8 +37,8 @@ class TuningState:
     """How far a tuning is: `step` of `steps` are done (an epoch has several), `left_s` more seconds are expected (None:
     not known yet), `cpu_s` seconds of CPU were used, and `peak_bytes` of memory at the most.
 
-    curve      one object per epoch, from 0, the base: epoch, loss, held_out_loss, accuracy (None: no answers are
-               read), cpu_s
+    curve      one object per epoch, from 0, the base: epoch, step, loss, held_out_loss, accuracy (None: no
+               answers are read), cpu_s
     best       the epoch to keep so far
     examples, held_out   the numbers of examples to learn from and to judge by
     at_a_time  the number of examples that are computed at once (0: not known yet): the fewer, the less memory

@@ -1,4 +1,4 @@
-"""Reads the training file of a tuning: what is learned, what is held out to judge by, and how answers are read."""
+"""Prepares the data of a tuning, out of a training file or of runs: what is learned, what is held out to judge by."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from typing import Any
 from promptgrid.errors import TuningError
 from promptgrid.export.csv_in import opened
 from promptgrid.prompt import AnswerRule
+from promptgrid.store import Database
 from promptgrid.tuning.dialects import DIALECTS, Method
 from promptgrid.tuning.rules import TrainingRow, read_row
+from promptgrid.tuning.sources import Target, of_runs
 
 LEAST, LEAST_HELD_OUT = 8, 2
 _LABELS, _LABEL_CHARACTERS = 20, 30
@@ -52,12 +54,35 @@ def prepare(data: Path, held_out: Path | None, method: Method, share: float) -> 
         total = len(others)
         others = [example for example in others if _messages(example) not in learned]
         left_out["held out, but it is learned from too"] += total - len(others)
+    return _enough(PreparedData(learn, others, +left_out), method)
+
+
+def prepare_runs(
+    database: Database, run_ids: Sequence[str], method: Method, share: float, *, target: Target = "passed"
+) -> PreparedData:
+    """Takes the examples of runs, as `sources.of_runs` finds them: those of the part *learn* to learn from, those of
+    *choose* to judge by. Where the two are too few of one kind, this share of all is held out instead. Raises
+    TuningError if there are too few examples, StoreError if a run no longer exists."""
+    found = of_runs(database, run_ids, method, target=target)
+    by_part: dict[str, list[dict[str, Any]]] = {"learn": [], "choose": []}
+    for example in found:
+        row = TrainingRow(method, example.messages, example.reply, example.rejected)
+        by_part.setdefault(str(example.origin.get("part")), []).append(_object(row))
+    learn, others = by_part["learn"], by_part["choose"]
     if len(learn) < LEAST or len(others) < LEAST_HELD_OUT:
-        counts = f"{len(learn)} examples for {method} to learn from and {len(others)} to judge by"
-        reasons = "".join(f" {count} left out: {reason}." for reason, count in left_out.items() if count)
-        hint = f"At least {LEAST} and {LEAST_HELD_OUT} are needed; some hundred teach something.{reasons}"
-        raise TuningError(f"There are {counts}.", hint=hint)
-    return PreparedData(learn, others, +left_out)
+        learn, others = _parted([*learn, *others], share)
+    return _enough(PreparedData(learn, others, found.left_out), method)
+
+
+def _enough(data: PreparedData, method: Method) -> PreparedData:
+    """Returns the data. Raises TuningError if there are too few examples."""
+    if len(data.learn) >= LEAST and len(data.held_out) >= LEAST_HELD_OUT:
+        return data
+    reasons = "".join(f" {count} left out: {reason}." for reason, count in data.left_out.items())
+    raise TuningError(
+        f"There are {len(data.learn)} examples for {method} to learn from and {len(data.held_out)} to judge by.",
+        hint=f"At least {LEAST} and {LEAST_HELD_OUT} are needed; some hundred teach something.{reasons}",
+    )
 
 
 def lines(examples: Iterable[Mapping[str, Any]]) -> bytes:

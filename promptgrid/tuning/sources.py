@@ -165,7 +165,7 @@ def _voted(database: Database, run_id: str, technique: str, left_out: Counter[st
         elif not about["same_prompt"]:
             left_out["a vote on replies to different messages"] += 1
         else:
-            origin = {"source": "votes", "run_id": run_id, "case_id": about["case_id"]}
+            origin = {"source": "votes", "run_id": run_id, "case_id": about["case_id"], "part": about["part"]}
             chosen, rejected = pair["chosen"][0]["content"], pair["rejected"][0]["content"]
             yield TrainingExample(tuple(pair["prompt"]), chosen, rejected, origin=origin)
 
@@ -183,6 +183,7 @@ def _example(
     row: ResultRow, reply: str, source: str, *, rejected: str | None = None, desirable: bool | None = None
 ) -> TrainingExample:
     origin = {"source": source, "run_id": row.run_id, "cell_id": row.cell_id, "case_id": row.case_id}
+    origin["part"] = row.part or ""
     return TrainingExample(tuple(sent_messages(row.request_json or "{}")), reply, rejected, desirable, origin)
 
 

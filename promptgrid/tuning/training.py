@@ -164,7 +164,13 @@ class Tuning:
         self.model.train()
         self.judging_s = time.monotonic() - started
         epoch = self.state.step // self.per_epoch
-        point = {"epoch": epoch, "loss": loss, "held_out_loss": held_out_loss, "accuracy": accuracy}
+        point = {
+            "epoch": epoch,
+            "step": self.state.step,
+            "loss": loss,
+            "held_out_loss": held_out_loss,
+            "accuracy": accuracy,
+        }
         point["cpu_s"] = round(self.cpu_before + time.process_time(), 1)
         curve = [*self.state.curve, point]
         best = best_epoch(curve[1:]) if len(curve) > 1 else 0

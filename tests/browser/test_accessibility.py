@@ -47,7 +47,7 @@ VIEWS = {
     "tokens": ("/Tokens", ".piece"),
     "chat": ("/Chat?chat={chat}", ".chat li"),
     "documents": ("/Documents", ".st-key-documents_empty"),
-    "tune": ("/Tune", ".st-key-tune_make"),
+    "tune": ("/Tune", ".st-key-tuning_missing, .st-key-tuning_start"),
     "found": ("/History?find=good", "[class*=st-key-history_match_]"),
     "settings": ("/Settings", ".st-key-endpoints_check"),
 }

@@ -1,4 +1,4 @@
-"""The page Tune: makes a training file out of runs, and checks one."""
+"""Makes a training file out of runs, and checks one."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The page Tune: training files, tunings in progress, and tuned models."""
