@@ -2,13 +2,14 @@
 
 import streamlit as st
 
-from promptgrid.ui.documents import collection, searching
+from promptgrid.ui.documents import collection, passage, searching
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
 from promptgrid.ui.widgets.undo import undo_note
 
 open_page("Documents")
 undo_note(collection.PAGE)
+passage.draw_passage(database())
 info = collection.choose_collection(database())
 chunker = searching.chunker_fields()
 search_tab, measure_tab, documents_tab = st.tabs(["Search", "Measure", "Documents"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from heapq import nlargest
 from typing import Any
 
 from promptgrid.chat.settings import ChatDocuments
@@ -20,6 +21,10 @@ from promptgrid.store.conversations import Node
 from promptgrid.store.documents import collections
 from promptgrid.techniques import Turn
 
+SentTurn = tuple[int | None, Turn]
+"""(id of the turn in the conversation, or None; the turn to send)"""
+
+_LATER = "the documents are searched when it is sent; until then their longest chunks stand here"
 QUESTIONS = 3  # the questions in a query by the conversation
 INSTRUCTIONS: Mapping[str, str] = {
     "en": "Answer the question from the numbered passages. Cite each passage that you use by its number, such as [1]."
@@ -102,11 +107,9 @@ def search_index(
 
 def search(database: Database, index: ChunkIndex, documents: ChatDocuments, questions: Sequence[str]) -> Retrieved:
     """Returns the chunks for the last of the `questions` of a conversation. Raises as `retrieve` does."""
-    query = "\n".join(questions[-(1 if documents.query == "question" else QUESTIONS) :])
-    hits = retrieve(database, index, parse_retriever(documents.retriever), query, documents.k)
-    language = "zh" if _CHINESE.search(questions[-1]) else "en"
-    instruction = documents.instruction.strip() or INSTRUCTIONS[language]
-    return Retrieved(documents, query, instruction, tuple(map(_chunk, hits)))
+    retriever = parse_retriever(documents.retriever)
+    hits = retrieve(database, index, retriever, _query(documents, questions), documents.k)
+    return _retrieved(documents, questions, hits)
 
 
 def questions_of(nodes: Sequence[Node]) -> list[str]:
@@ -114,12 +117,35 @@ def questions_of(nodes: Sequence[Node]) -> list[str]:
     return [node.text for node in nodes if node.role == "user" and node.part == "history" and node.text.strip()]
 
 
-def with_chunks(turns: Sequence[Turn], retrieved: Retrieved | None) -> list[Turn]:
-    """Returns the turns to send with what was found in front of the question; the same turns without chunks."""
+def expected(database: Database, documents: ChatDocuments, questions: Sequence[str]) -> tuple[Retrieved, str]:
+    """Returns (what would be found for the last of the `questions`, ""). By a retriever that would need vectors, which
+    are made only when the question is sent, returns the longest chunks and the reason why others may be found."""
+    retriever = parse_retriever(documents.retriever)
+    if not retriever.embeds:
+        return search(database, search_index(database, documents), documents, questions), ""
+    index = search_index(database, replace(documents, retriever="bm25"))
+    longest = nlargest(documents.k, index.chunks, key=lambda chunk: chunk.tokens)
+    hits = [Hit(chunk, rank, 0.0) for rank, chunk in enumerate(longest, 1)]
+    return _retrieved(documents, questions, hits), _LATER
+
+
+def with_chunks(turns: Sequence[SentTurn], retrieved: Retrieved | None) -> list[SentTurn]:
+    """Returns the turns to send, each with its id, with what was found in front of the question; the ids of those turns
+    are None. Without chunks, returns the turns as they are."""
     if retrieved is None or not retrieved.chunks:
         return list(turns)
-    at = next((i for i, turn in enumerate(turns) if turn.part == "question"), len(turns))
-    return [*turns[:at], *retrieved.turns(), *turns[at:]]
+    at = next((i for i, (_, turn) in enumerate(turns) if turn.part == "question"), len(turns))
+    return [*turns[:at], *((None, turn) for turn in retrieved.turns()), *turns[at:]]
+
+
+def _retrieved(documents: ChatDocuments, questions: Sequence[str], hits: Sequence[Hit]) -> Retrieved:
+    language = "zh" if _CHINESE.search(questions[-1]) else "en"
+    instruction = documents.instruction.strip() or INSTRUCTIONS[language]
+    return Retrieved(documents, _query(documents, questions), instruction, tuple(map(_chunk, hits)))
+
+
+def _query(documents: ChatDocuments, questions: Sequence[str]) -> str:
+    return "\n".join(questions[-(1 if documents.query == "question" else QUESTIONS) :])
 
 
 def _chunk(hit: Hit) -> RetrievedChunk:

@@ -202,8 +202,8 @@ class Round(Background):
         settings = from_json(conversation.settings)
         variant = settings.variant(number)
         before = tree.path(conversation, conversation.nodes[self.slot].parent)
-        turns = [turn for _, turn in tree.sent(before, variant)]
-        return prepare(retrieval.with_chunks(turns, self.retrieved), variant, settings)
+        turns = retrieval.with_chunks(tree.sent(before, variant), self.retrieved)
+        return prepare([turn for _, turn in turns], variant, settings)
 
     def _store(self, live: Live, outcome: VariantReply) -> None:
         with self.database.write() as connection:

@@ -201,6 +201,12 @@ def change_turn(
             connection.execute(turns.update().where(turns.c.id == turn_id).values(text=storable(text)))
 
 
+def request_of(database: Database, reply: VariantReply) -> str | None:
+    """Returns the body of the request that brought the reply, as JSON; None if no reply came."""
+    with database.read() as connection:
+        return connection.scalar(sa.select(replies.c.request).where(replies.c.id == reply.reply_id))
+
+
 def set_part(database: Database, conversation_id: str, turn_id: int, part: PromptPart) -> None:
     """Sets the part of the context budget (history, examples …) to which a turn belongs."""
     with database.write() as connection:

@@ -95,8 +95,8 @@ def test_chunks_that_do_not_fit_are_cut_last_one_first_and_said(
     found = retrieval.search(database, index, documents, ["When does the boat leave?"])
     variant = settings.variants[0]
     question = talk.add("user", "When does the boat leave?")
-    turns = [turn for _, turn in tree.sent([talk.now.nodes[question]], variant)]
-    whole = chat.window_of(retrieval.with_chunks(turns, found), variant, settings).budget
+    turns = retrieval.with_chunks(tree.sent([talk.now.nodes[question]], variant), found)
+    whole = chat.window_of([turn for _, turn in turns], variant, settings).budget
     assert whole.retrieved > 20
     assert whole.total == sum(size for _, size in whole.parts)
     tight = replace(settings, limit=whole.total + settings.room - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Block
 
 from promptgrid import api, chat
-from promptgrid.chat import ChatVariant, Settings
+from promptgrid.chat import ChatDocuments, ChatVariant, Settings
 from promptgrid.documents.adding import Source, add
 from promptgrid.library.folder import Library
 from promptgrid.store import Database, conversations, drafts
@@ -87,11 +88,13 @@ def stranger(endpoint: HostileServer, library: Library, database: Database, monk
     models = ["openai/hostile-error", f"openai/{EVIL}"]
     plan = api.plan(NAME, table, models=models, techniques=["zero-shot", "few-shot"], name=EVIL, show=lambda note: None)
     run_id = a_run(database, plan)
-    settings = chat.to_json(Settings((ChatVariant(1, models[1]),)))
+    collection_id = collections.create(database, EVIL)
+    for _ in add(database, collection_id, [Source("evil.md", data=EVIL.encode())]):
+        pass
+    documents = ChatDocuments(collection_id, EVIL, instruction=EVIL)
+    settings = chat.to_json(Settings((ChatVariant(1, models[1]),), documents=documents))
     talk = conversations.create(database, EVIL, settings)
     conversations.add_turn(database, talk, None, "user", EVIL)
-    for _ in add(database, collections.create(database, EVIL), [Source("evil.md", data=EVIL.encode())]):
-        pass
     form = {"run_prompts": [NAME], "run_models": models, "cases_source": "file", "cases_file": table.name}
     drafts.keep_draft(database, "run", {**form, "run_max_tokens": 8})
     return run_id
@@ -102,6 +105,7 @@ VISITS = {
     "4_Library.py": {}, "5_Settings.py": {}, "6_Curves.py": {"run": RUN}, "7_Judge.py": {"run": RUN},
     "8_Tokens.py": {}, "9_Next_word.py": {}, "10_Chat.py": {},
     "11_History.py": {}, "11_History.py ": {"find": "pixel"}, "12_Tune.py": {}, "13_Documents.py": {},
+    "13_Documents.py ": {"document": EVIL, "range": "0-20", "text": hashlib.sha256(EVIL.encode()).hexdigest()},
 }  # fmt: skip
 
 

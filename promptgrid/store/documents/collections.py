@@ -154,6 +154,12 @@ def texts(database: Database, collection_id: str) -> Iterator[StoredText]:
             yield StoredText(*row[:-1], tuple(json.loads(row.pages)))
 
 
+def text_of(database: Database, digest: str) -> str | None:
+    """Returns the stored text with this digest; None if it is not kept, or no longer."""
+    with database.read() as connection:
+        return connection.scalar(sa.select(document_texts.c.text).where(document_texts.c.digest == digest))
+
+
 def text_of_file(database: Database, file_digest: str, kind: str) -> NewDocument | None:
     """Returns a stored document of this kind that was read from a file with the same bytes; None if there is none."""
     columns = [documents.c[field.name] for field in fields(DocumentInfo) if field.name != "chars"]

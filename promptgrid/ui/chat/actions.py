@@ -133,14 +133,18 @@ def send(conversation_id: str, *, ask: bool) -> None:
 
 def act(conversation_id: str, message: Mapping[str, Any]) -> None:
     """Carries out the action of a button in the log. `message` has the action (`act`: edit, branch, sibling, rerun,
-    again, all, delete or part), the turn (`id`), and where the action needs them: `variant` (the id of one), `text`
-    (the edited text), `how` ("branch": edit in a new branch), `by` (-1 or 1: the branch before or after), `part` (of
-    the context, to which the turn shall belong).
+    again, all, delete, part or sent), the turn (`id`), and where the action needs them: `variant` (the id of one),
+    `text` (the edited text), `how` ("branch": edit in a new branch), `by` (-1 or 1: the branch before or after), `part`
+    (of the context, to which the turn shall belong).
 
     Ignores a turn that was deleted in another tab. Raises PlanError while a reply is in flight, for an edit of a
     deleted turn, for an empty text, and before a call with settings that are out of range. An edit that fails is kept
     for `refused_edit`.
     """
+    if message["act"] == "sent":
+        node = conversations.load(database(), conversation_id).nodes[int(message["id"])]
+        st.session_state.chat_sent = conversations.request_of(database(), node.replies[int(message["variant"])])
+        return
     before = st.session_state.pop(_refused_key(conversation_id), {})
     try:
         _act(_idle(conversation_id), message)

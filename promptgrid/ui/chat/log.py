@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from promptgrid.chat import ChatVariant, Round, Settings, tree
+from promptgrid.chat import ChatVariant, Live, Round, Settings, tree
+from promptgrid.chat.retrieval import Retrieved, retrieved_from
+from promptgrid.documents.citations import citations
 from promptgrid.humanize import dollars, latency, many
 from promptgrid.store.conversations import Conversation, Node, VariantReply
 from promptgrid.ui.widgets.component import component
@@ -17,10 +20,13 @@ _WORDS = {
     "label": "Conversation",
     "edit": "Text of the turn",
     "part": "What it counts as",
+    "chunk": "Chunk",
+    "open": "Open the document at this place, in a new tab",
     "acts": {
         "before": ["‹", "Previous branch"],
         "after": ["›", "Next branch"],
         "edit": ["Edit", "Change this text"],
+        "sent": ["Sent", "The messages that were sent for this reply"],
         "branch": ["Branch", "Continue from here; the turns below stay on another branch"],
         "rerun": ["Replay from here", "Send this turn and those below again, one by one, on a new branch"],
         "again": ["Another reply", "A new reply to the same turns, on a new branch"],
@@ -77,7 +83,7 @@ def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
             "text": live.text,
             "error": live.error,
             "state": "done" if live.done else "running",
-            "facts": "" if live.done else f"{time.monotonic() - live.began:.0f} s …",
+            "facts": "" if live.done else f"{_stage(in_flight, live)}{time.monotonic() - live.began:.0f} s …",
             "acts": _reply_acts(settings),
         }
         for live in in_flight.live.values()
@@ -98,6 +104,12 @@ def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
         "replies": replies,
     }
     component("chat")(key=key, data={"turns": [turn], "words": _WORDS, "busy": True}, on_act_change=lambda: None)
+
+
+def _stage(in_flight: Round, live: Live) -> str:
+    """Returns how far the search in the documents is, while vectors of their chunks are made."""
+    done, total = in_flight.embedded
+    return f"vectors of {total:,} chunks: {done:,} · " if done < total and not live.text else ""
 
 
 def _turn(
@@ -161,12 +173,49 @@ def _reply(node: Node, variant: ChatVariant, settings: Settings) -> dict[str, An
         "state": reply.state if reply else "none",
         "error": reply.error if reply else "",
         "facts": _facts(reply) if reply else _unasked(node, variant),
-        "acts": _reply_acts(settings),
+        "acts": [*(["sent"] if reply and reply.reply_id is not None else []), *_reply_acts(settings)],
+        **_evidence(reply),
     }
 
 
 def _reply_acts(settings: Settings) -> list[str]:
     return ["edit"] if len(settings.variants) == 1 else ["edit", "again"]
+
+
+def _evidence(reply: VariantReply | None) -> dict[str, Any]:
+    """Returns what was found for the reply: `pieces`, its text as (text, number of the chunk that the text cites, else
+    0), and `chunks`, each with its number, place, note, text and the address of the place. Empty without documents."""
+    if reply is None or reply.retrieved is None:
+        return {}
+    retrieved, pieces, at = retrieved_from(reply.retrieved), [], 0
+    cited: set[int] = set()
+    for citation in citations(reply.text):
+        known = 1 <= citation.number <= len(retrieved.chunks)
+        cited |= {citation.number} if known else set()
+        mark = reply.text[citation.start : citation.end]
+        pieces += [(reply.text[at : citation.start], 0), (mark, citation.number if known else 0)]
+        at = citation.end
+    found = many(len(retrieved.chunks), "chunk")
+    how = f"{found} of {retrieved.documents.name} by {retrieved.documents.retriever}"
+    return {
+        "pieces": [*pieces, (reply.text[at:], 0)],
+        "found": how if retrieved.chunks else f"No chunk of {retrieved.documents.name} was found: it was asked alone",
+        "chunks": [_chunk(retrieved, number, number in cited) for number in range(1, len(retrieved.chunks) + 1)],
+    }
+
+
+def _chunk(retrieved: Retrieved, number: int, cited: bool) -> dict[str, Any]:
+    chunk = retrieved.chunks[number - 1]
+    notes = [many(chunk.tokens, "token"), "cited" if cited else "", "" if chunk.sent else "not sent: no room"]
+    place = {"collection": retrieved.documents.collection, "document": chunk.document,
+             "range": f"{chunk.start}-{chunk.end}", "text": chunk.text_digest}  # fmt: skip
+    return {
+        "number": number,
+        "place": chunk.place,
+        "note": " · ".join(filter(None, notes)),
+        "text": chunk.text,
+        "address": f"Documents?{urlencode(place)}",
+    }
 
 
 def _unasked(node: Node, variant: ChatVariant) -> str:

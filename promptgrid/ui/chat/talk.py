@@ -10,22 +10,26 @@ from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid import chat
 from promptgrid.chat import ChatVariant, Round, Settings, tree
+from promptgrid.chat.retrieval import with_chunks
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
 from promptgrid.store import drafts
 from promptgrid.store.conversations import Conversation, Node
-from promptgrid.techniques import Turn
+from promptgrid.techniques import Turn, messages_of
 from promptgrid.ui.chat import actions
+from promptgrid.ui.chat.documents import preview
 from promptgrid.ui.chat.log import Visibility, draw_live, draw_log
 from promptgrid.ui.server import database, stop_when_left
 from promptgrid.ui.widgets.context_window import cut_parts, free_space
 from promptgrid.ui.widgets.feedback import calls_label, note_with_button, show_error, showing_errors
 from promptgrid.ui.widgets.live_text import token_note, watch_text
+from promptgrid.ui.widgets.messages import message_list, sent_messages
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.token_bar import token_bar
 
 POLL_S = 0.25
 MESSAGE_HEIGHT = 90  # px
+_NEXT_HEIGHT = 420  # px
 _TYPED = -1  # the id of the turn that the user is typing
 
 
@@ -53,6 +57,8 @@ def talk(
         if refused and refused["id"] not in [node.id for node in nodes]:
             st.caption("The text of your edit, whose turn is no longer here:")
             st.code(str(refused["text"]), language=None, wrap_lines=True)
+        if request := st.session_state.pop("chat_sent", None):
+            _sent(request)
         if in_flight is not None:
             stop_when_left(in_flight)
             st.session_state.chat_streaming = True  # set here: the round may end before the fragment runs
@@ -63,6 +69,11 @@ def talk(
         _composer(conversation, nodes, settings, in_flight)
     with place:
         _window(conversation, settled, variant, settings)
+
+
+@st.dialog("The messages that were sent", width="large")
+def _sent(request: str) -> None:
+    message_list(sent_messages(request), height=_NEXT_HEIGHT, key="chat_sent_messages")
 
 
 def _text_key(conversation: Conversation) -> str:
@@ -138,16 +149,25 @@ def _window(conversation: Conversation, settled: Sequence[Node], variant: ChatVa
     with showing_errors():
         _keep(conversation.id, text)
     try:
-        turns = [turn for _, turn in _turns(settled, text, variant, answering=False)]
+        retrieved, doubt = preview(settings, settled, text, answering=False)
+        pairs = _turns(settled, text, variant, answering=False)
+        turns = [turn for _, turn in with_chunks(pairs, retrieved)]
         window = chat.window_of(turns, variant, settings)
     except PromptgridError as error:
         show_error(error)
         return
     budget = window.budget
-    token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="chat_tokens")
+    exact, reason = budget.exact and not doubt, " · ".join(filter(None, [budget.reason, doubt]))
+    token_bar(budget.parts, budget.limit, budget.reserve, exact, reason, key="chat_tokens")
     cut = cut_parts(turns, window)
     left_out = f"Not sent: {cut} ({window.whole.total - budget.total:,} tokens) · " if cut else ""
     st.caption(plain(left_out + free_space(window)))
+    if retrieved is not None and not retrieved.chunks:
+        st.caption(":orange[●] No chunk is found for this question: it is sent alone.")
+    with st.expander("What will be sent", key="chat_next", on_change="rerun") as opened:
+        if opened.open:
+            messages = messages_of(turns[at] for at in window.indices)
+            message_list(messages, height=_NEXT_HEIGHT, key="chat_next_messages")
 
 
 def _keep(conversation_id: str, text: str) -> None:
@@ -173,8 +193,9 @@ def _visibility(
 ) -> Visibility:
     """Returns, by turn id, (whether the turn reaches the model, its token count). With `answering`, while a reply is in
     flight, the typed `text` does not count. Empty after an error, which the token bar shows."""
-    turns = _turns(nodes, text, variant, answering=answering)
     try:
+        retrieved, _ = preview(settings, nodes, text, answering=answering)
+        turns = with_chunks(_turns(nodes, text, variant, answering=answering), retrieved)
         window = chat.window_of([turn for _, turn in turns], variant, settings)
     except PromptgridError:
         return {}

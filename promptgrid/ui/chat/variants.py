@@ -1,4 +1,4 @@
-"""Draws the right side of the Chat page: the variants that answer, and the context window."""
+"""Draws the right side of the Chat page: the variants that answer, the documents, and the context window."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from promptgrid.store import conversations
 from promptgrid.store.conversations import Conversation
 from promptgrid.tokens import POLICIES, POLICY_WORDS
 from promptgrid.ui.chat import actions
+from promptgrid.ui.chat.documents import documents_fields
 from promptgrid.ui.server import database, model_refs
 from promptgrid.ui.widgets.context_window import limit_slider
 from promptgrid.ui.widgets.explain import explain
@@ -42,6 +43,7 @@ def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, D
             type="tertiary",
             help="The same conversation on another model, temperature or system message, side by side.",
         )
+    documents_fields(conversation.id, settings)
     selected = _window_variant(conversation.id, settings)
     place = st.container(gap="xsmall")
     _memory(conversation.id, settings, selected)

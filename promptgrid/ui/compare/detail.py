@@ -13,7 +13,6 @@ from promptgrid.export.tables import percent
 from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
-from promptgrid.prompt.tools.protocol import read_calls
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.results import ResultRow
 from promptgrid.text import one_line
@@ -27,7 +26,7 @@ from promptgrid.ui.compare.facts import Fact, facts
 from promptgrid.ui.compare.matrix import STATE_WORDS
 from promptgrid.ui.compare.rating import rating_widget
 from promptgrid.ui.compare.steps import beams_list, calls_list, steps_list
-from promptgrid.ui.widgets.messages import message_list
+from promptgrid.ui.widgets.messages import message_list, sent_messages
 from promptgrid.ui.widgets.plain import plain
 
 _PILLS = 10  # with more samples, a selectbox is used
@@ -201,14 +200,6 @@ def _attempts(database: Database, run_id: str, row: ResultRow) -> None:
     with st.expander(f"Failed attempts ({len(failed)})", key="compare_attempts_open", on_change="rerun") as opened:
         if opened.open:
             facts(attempt_lines(failed, runs.find_run(database, run_id), row.status), key="compare_attempts")
-
-
-def sent_messages(request_json: str) -> list[Message]:
-    """Returns the messages in a request body (JSON). For a plain completion, returns its prompt as a user message."""
-    body = json.loads(request_json)
-    if "messages" not in body:
-        return [Message("user", str(body.get("prompt", "")))]
-    return [Message(m["role"], str(m.get("content") or ""), read_calls(m)) for m in body["messages"]]
 
 
 def answer_and_scores(row: ResultRow, entry: PooledCell | None = None) -> list[Fact]:

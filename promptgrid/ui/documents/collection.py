@@ -15,6 +15,7 @@ from promptgrid.humanize import many
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.collections import CollectionInfo
+from promptgrid.ui.documents.passage import passage_query
 from promptgrid.ui.links import follow_address, set_query
 from promptgrid.ui.widgets.feedback import announce_error, show_error
 from promptgrid.ui.widgets.fields import keep_selection
@@ -44,7 +45,7 @@ def choose_collection(database: Database) -> CollectionInfo:
     chosen = left.selectbox(
         "Collection", list(infos), format_func=lambda one: collection_label(infos[one]), key=_CHOSEN
     )
-    set_query({"collection": chosen})
+    set_query({"collection": chosen, **passage_query(chosen)})
     with add.popover("Add", width="stretch"):
         _add_files(database, infos[chosen])
     with more.popover("More", width="stretch"):

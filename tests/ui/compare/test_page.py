@@ -28,6 +28,7 @@ from promptgrid.store.attempts import Attempt
 from promptgrid.ui.compare import circumstances, detail, export, tables, view_state
 from promptgrid.ui.compare.cells import matrix_columns, matrix_rows
 from promptgrid.ui.widgets.downloads import Download
+from promptgrid.ui.widgets.messages import sent_messages
 from tests.faults.answers import prompt_text
 from tests.faults.books import Body
 from tests.faults.server import HostileServer
@@ -488,8 +489,8 @@ def test_a_file_name_holds_no_path(database: Database, run_id: str) -> None:
 
 def test_the_messages_are_the_ones_on_the_wire() -> None:
     chat = '{"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": null}]}'
-    assert detail.sent_messages(chat) == [Message("system", "s"), Message("user", "")]
-    assert detail.sent_messages('{"prompt": "I am"}') == [Message("user", "I am")]
+    assert sent_messages(chat) == [Message("system", "s"), Message("user", "")]
+    assert sent_messages('{"prompt": "I am"}') == [Message("user", "I am")]
 
 
 def test_a_cell_says_what_became_of_its_parameters(database: Database) -> None:

@@ -20,7 +20,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 function newLog(parent) {
   const root = element("ol", "pg chat");
   parent.append(root);
-  const log = { root, edited: null, area: null, follows: true };
+  const log = { root, edited: null, area: null, follows: true, openChunks: new Set() };
   log.unwatch = watchScroll(log);
   return log;
 }
@@ -120,8 +120,11 @@ function drawTurn(log, turn) {
 function drawReply(log, turn, reply) {
   const box = element("section", `reply ${reply.state}`);
   if (reply.name) box.append(element("h4", "", reply.name));
-  box.append(textOrEditor(log, turn, reply.variant, reply.text));
+  const shown = box.appendChild(textOrEditor(log, turn, reply.variant, reply.text));
+  const chunks = reply.chunks ? newChunks(log, reply) : null;
+  if (chunks && shown.tagName === "PRE") cite(shown, reply, chunks);
   if (reply.error) box.append(element("p", "error", reply.error));
+  if (chunks) box.append(chunks);
   const foot = box.appendChild(element("div", "foot"));
   foot.append(element("span", "facts", reply.facts));
   for (const act of reply.acts) {
@@ -129,6 +132,42 @@ function drawReply(log, turn, reply) {
     foot.append(button(log, act, { act, id: turn.id, variant: reply.variant }, press, { calls: turn.calls[act] }));
   }
   return box;
+}
+
+// The chunks of documents that the model was given, closed at first, each with a link to its place in the document.
+function newChunks(log, { found, chunks }) {
+  const { chunk: name, open } = log.data.words;
+  const list = element("div", "chunks");
+  list.append(element("p", "facts", found));
+  for (const { number, place, note, text, address } of chunks) {
+    const item = list.appendChild(element("details"));
+    item.open = log.openChunks.has(address + number);
+    item.addEventListener("toggle", () => log.openChunks[item.open ? "add" : "delete"](address + number));
+    const head = item.appendChild(element("summary"));
+    const link = element("a", "", place);
+    Object.assign(link, { href: address, target: "_blank", rel: "noopener", title: open });
+    head.append(element("b", "", `[${number}]`), " ", link, " ", element("span", "facts", note));
+    head.setAttribute("aria-label", `${name} ${number}: ${place}`);
+    const quoted = item.appendChild(element("blockquote", "", text));
+    quoted.dir = "auto";
+  }
+  return list;
+}
+
+// Draws the reply's text with a link for each citation, which opens the chunk that it names.
+function cite(node, { pieces }, chunks) {
+  const items = chunks.querySelectorAll("details");
+  const links = pieces.map(([text, number]) => {
+    if (!number) return text;
+    const link = element("button", "cite", text);
+    link.type = "button";
+    link.addEventListener("click", () => {
+      items[number - 1].open = true;
+      items[number - 1].querySelector("summary").focus();
+    });
+    return link;
+  });
+  node.replaceChildren(...links);
 }
 
 function textOrEditor(log, turn, variant, text) {
