@@ -43,9 +43,9 @@ def side(conversation: Conversation, settings: Settings) -> tuple[ChatVariant, D
             type="tertiary",
             help="The same conversation on another model, temperature or system message, side by side.",
         )
-    documents_fields(conversation.id, settings)
     selected = _window_variant(conversation.id, settings)
     place = st.container(gap="xsmall")
+    documents_fields(conversation.id, settings)
     _memory(conversation.id, settings, selected)
     explain("chat")
     return selected, place

@@ -16,9 +16,9 @@ from promptgrid.store import Database, conversations
 from promptgrid.store.documents import collections
 from promptgrid.ui.chat import actions
 from promptgrid.ui.chat.log import _evidence
+from tests.chat.talk import OK
 from tests.faults.server import HostileServer
 from tests.ui import pages
-from tests.ui.chat.test_page import OK, send
 from tests.ui.pages import address, press, ran, shown
 
 pytestmark = pytest.mark.usefixtures("library")
@@ -42,6 +42,14 @@ def talk(database: Database) -> str:
     return conversations.create(database, "Talk", chat.to_json(Settings((ChatVariant(1, OK),))))
 
 
+def send(at: AppTest, talk: str, text: str) -> AppTest:
+    at.text_area(key=actions.text_key(talk)).set_value(text)
+    at.button(key="chat_send").click()
+    ran(at)
+    actions.rounds()[talk].wait(60)
+    return ran(at)
+
+
 def choose(at: AppTest, talk: str, collection_id: str) -> AppTest:
     at.selectbox(key=f"chat_documents_{talk}").set_value(collection_id)
     return ran(at)
@@ -53,7 +61,9 @@ def reply_of(database: Database, talk: str) -> conversations.VariantReply:
 
 
 def sent(hostile: HostileServer) -> list[dict[str, Any]]:
-    return [one.body["messages"] for one in hostile.requests if one.path.endswith("/completions")][-1]
+    last = [one for one in hostile.requests if one.path.endswith("/completions")][-1]
+    messages: list[dict[str, Any]] = last.body["messages"]
+    return messages
 
 
 def test_a_question_is_asked_of_a_collection_and_its_chunks_stand_with_the_reply(
