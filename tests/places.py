@@ -8,6 +8,6 @@ ORDER = [
     "errors", "text", "compact", "files", "suggestions", "humanize", "paths", "loop", "budget", "bounded",
     "stats", "prompt", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
     "identities", "connections", "endpoints_file", "tokens", "grading", "cases", "grid", "store", "calls",
-    "documents", "judging", "runner", "chat", "nextword", "compare", "curves", "export", "tuning", "gate", "arena",
-    "api", "doctor", "cli", "ui",
+    "documents", "judging", "runner", "chat", "nextword", "compare", "case_review", "curves", "export", "tuning",
+    "gate", "arena", "api", "doctor", "cli", "ui",
 ]  # fmt: skip

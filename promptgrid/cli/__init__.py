@@ -11,6 +11,7 @@ import click
 
 from promptgrid.cli.across import costs, search
 from promptgrid.cli.backup import backup
+from promptgrid.cli.cases import cases
 from promptgrid.cli.curve import curve, worth
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.documents import documents
@@ -65,6 +66,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
-    documents, tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
+    documents, cases, tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

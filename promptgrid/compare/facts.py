@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +59,7 @@ class Facts:
 
     position         the cell's number in the run, by which the database names it
     case, variant    indices in `case_ids` and in `variants`, which are in the order of the grid
-    expected         for each case, what its replies are scored by
+    expected         for each case, what its replies are scored by: (expected answer, the case's own checks as JSON)
     sent             for each variant, the distinct values that were sent for its cells
     status           index in STATUSES
     ballot           the hash by which answers are compared (answers.ballot); -1 where no answer could be read
@@ -78,7 +78,7 @@ class Facts:
     run_id: str
     stamp: Stamp
     case_ids: Sequence[str]
-    expected: Sequence[Hashable]
+    expected: Sequence[tuple[str | None, str]]
     variants: Sequence[Variant]
     sent: Sequence[Sequence[SentValues]]
     checks: Sequence[str]

@@ -23,13 +23,15 @@ _TAIL = 9.0  # standard deviations of a binomial distribution to sum over
 @dataclass(frozen=True, slots=True)
 class Reach:
     """The probability `power` of finding a `difference` between two variants over `cases`, when `comparisons` are made
-    at once, and about how many cases are `needed` for 80 %."""
+    at once, and about how many cases are `needed` for 80 %. In the share `disagree` of the cases only one of the two is
+    right."""
 
     cases: int
     power: float
     needed: int
     comparisons: int = 1
     difference: float = DIFFERENCE
+    disagree: float = DISAGREE
 
     @property
     def sentence(self) -> str:
@@ -45,17 +47,18 @@ class Reach:
     def method(self) -> str:
         """How the power is computed: the test, its source, and the assumption."""
         family = f" for {self.comparisons} comparisons" if self.comparisons > 1 else ""
-        return (
-            f"power of McNemar's test{family}, Duffy 1984, where {100 * DISAGREE:.0f} % of the cases tell the two apart"
-        )
+        apart = f"{100 * self.disagree:.0f} % of the cases tell the two apart"
+        return f"power of McNemar's test{family}, Duffy 1984, where {apart}"
 
 
-def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE) -> Reach:
+def reach(cases: int, comparisons: int = 1, difference: float = DIFFERENCE, disagree: float = DISAGREE) -> Reach:
     """Returns the power of `compared_all` over this number of cases with scores of 0 or 1: the probability that it
     finds a `difference` in the share of right cases, in each of `comparisons` made at once, corrected by
-    Bonferroni's method."""
-    level = FIRST_LOOK / max(1, comparisons)
-    return Reach(cases, mcnemar_power(cases, difference, level), _needed(difference, level), comparisons, difference)
+    Bonferroni's method. `disagree` is the share of cases in which only one of the two is right; it is at least
+    `difference`."""
+    level, disagree = FIRST_LOOK / max(1, comparisons), max(disagree, difference)
+    power = mcnemar_power(cases, difference, level, disagree)
+    return Reach(cases, power, _needed(difference, level, disagree), comparisons, difference, disagree)
 
 
 @lru_cache(maxsize=4096)
@@ -94,16 +97,16 @@ def _binomial(successes: Counts, trials: Counts, chance: float) -> Floats:
 
 
 @lru_cache(maxsize=256)
-def _needed(difference: float, level: float) -> int:
+def _needed(difference: float, level: float, disagree: float) -> int:
     """Returns the fewest cases, within 1 %, with which McNemar's test at `level` finds this difference with a
-    probability of 0.8 or more.
+    probability of 0.8 or more, if only one of the two is right in the share `disagree` of the cases.
 
     The power of a discrete test rises and falls a little from one number of cases to the next.
     """
     low, high = 1, 2
-    while mcnemar_power(high, difference, level) < POWER and high < _MOST:
+    while mcnemar_power(high, difference, level, disagree) < POWER and high < _MOST:
         low, high = high, 2 * high
     while high - low > max(1, low // 100):
         middle = (low + high) // 2
-        low, high = (low, middle) if mcnemar_power(middle, difference, level) >= POWER else (middle, high)
+        low, high = (low, middle) if mcnemar_power(middle, difference, level, disagree) >= POWER else (middle, high)
     return high

@@ -1,0 +1,141 @@
+"""What is known of a table of cases before it decides between prompts, in one object for the page and the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from promptgrid.case_review.kinds import CaseKind, are_classes, case_kinds
+from promptgrid.case_review.labels import suspect_labels
+from promptgrid.cases.duplicates import content
+from promptgrid.cases.parts import SHARES, Part, part_notes
+from promptgrid.cases.table import Case
+from promptgrid.compare.facts import Facts, facts
+from promptgrid.humanize import many
+from promptgrid.prompt import Prompt
+from promptgrid.stats.power import DISAGREE, Reach, reach
+from promptgrid.store import Database
+from promptgrid.store.across.parts import cases_of_part, opening_sentences, openings_of
+from promptgrid.store.cell_columns import case_texts, cell_texts
+from promptgrid.store.runs import plan_of
+
+FEWEST = 40
+"""With fewer cases in all, the part *prove* has about a dozen: nothing but huge differences can be proved."""
+_SEALED: Part = "prove"
+_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectRow:
+    """A case of the table whose expected answer may be wrong: `agree` of the `variants` of the run answered `answer`.
+    The `weight` ranks such rows (see `SuspectLabel`)."""
+
+    run_id: str
+    case_id: str
+    expected: str
+    answer: str
+    agree: int
+    variants: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class CasesReview:
+    """The review of a table.
+
+    cases     the cases with their parts
+    kinds     the cases by expected answer and part (see `CaseKind`)
+    reach     which difference the part *prove* can show, by how often variants of the runs differ (if there are runs)
+    notes     sentences: copies, near duplicates, cases that are examples of a prompt, answers that a part lacks
+    openings  sentences on how often *prove* was used for each prompt
+    suspects  expected answers that may be wrong, the likeliest first
+    """
+
+    cases: Sequence[Case]
+    kinds: Sequence[CaseKind]
+    reach: Reach
+    notes: Sequence[str]
+    openings: Sequence[str]
+    suspects: Sequence[SuspectRow]
+
+    @property
+    def sealed(self) -> int:
+        """The number of cases in the part *prove*."""
+        return sum(kind.parts[_SEALED] for kind in self.kinds)
+
+    @property
+    def advice(self) -> list[str]:
+        """Sentences on what a proof needs: whether the cases suffice, how many more do, and of which kind."""
+        sentences = [self.reach.sentence.replace("With ", "In prove: with ", 1)]
+        if len(self.cases) < FEWEST:
+            some = many(self.sealed, "case")
+            few = f"{many(len(self.cases), 'case')} can prove nothing: the part prove has {some} of them."
+            sentences.insert(0, f"{few} Add {FEWEST - len(self.cases):,} or more.")
+        if self.reach.needed > self.sealed:
+            in_all = math.ceil(self.reach.needed / SHARES[_SEALED])
+            share = f"{100 * SHARES[_SEALED]:.0f} %"
+            sentences.append(
+                f"Prove gets {share} of the cases, so about {in_all:,} in all are needed, {in_all - len(self.cases):,}"
+                " more."
+            )
+        return [*sentences, *self._kinds_to_add()]
+
+    def _kinds_to_add(self) -> Iterator[str]:
+        known = [(kind.apart, kind) for kind in self.kinds if kind.apart is not None and kind.expected is not None]
+        if len(known) < 2:
+            return
+        most, least = max(known, key=lambda pair: pair[0]), min(known, key=lambda pair: pair[0])
+        if most[0] > 2 * least[0]:
+            yield (
+                f"Add cases whose answer is {most[1].expected}: {100 * most[0]:.0f} % of the pairs of variants differ"
+                f" there, and {100 * least[0]:.0f} % where it is {least[1].expected}, which decides nothing."
+            )
+
+
+def review(
+    database: Database,
+    cases: Sequence[Case],
+    prompts: Sequence[Prompt] = (),
+    run_ids: Sequence[str] = (),
+    *,
+    group: str = "",
+) -> CasesReview:
+    """Reviews the cases of a table. `run_ids` name runs over the same table: their replies show suspect labels and
+    which kinds of cases tell variants apart, and their prompts join `prompts` for the openings. `group` is the column
+    of cases that stay together. Nothing counts as an opening of *prove*. Raises CasesError or StoreError."""
+    whole, notes = cases_of_part(database, cases, prompts, group=group)
+    runs = [facts(database, run_id) for run_id in run_ids]
+    kinds = case_kinds(whole, runs)
+    names = [*(prompt.name for prompt in prompts), *_prompt_names(database, run_ids)]
+    shares = [(kind.apart, kind.scored) for kind in kinds if kind.apart is not None]
+    scored = sum(count for _, count in shares)
+    disagree = sum(share * count for share, count in shares) / scored if scored else DISAGREE
+    sealed = sum(kind.parts[_SEALED] for kind in kinds)
+    return CasesReview(
+        cases=whole,
+        kinds=kinds if are_classes(whole) else kinds[:1],
+        reach=reach(sealed, disagree=disagree),
+        notes=[*notes, *part_notes(whole)],
+        openings=opening_sentences(openings_of(database, names)),
+        suspects=sorted((row for one in runs for row in _suspects(database, one, whole)), key=lambda row: -row.weight),
+    )
+
+
+def _prompt_names(database: Database, run_ids: Sequence[str]) -> list[str]:
+    return [prompt.name for run_id in run_ids for prompt in plan_of(database, run_id).prompts]
+
+
+def _suspects(database: Database, run: Facts, cases: Sequence[Case]) -> Iterator[SuspectRow]:
+    """Yields the suspect labels of the run that still stand in the table: cases that are not in it, and those whose
+    expected answer has changed since, are left out."""
+    by_content = {content(case): case for case in cases}
+    suspects = suspect_labels(run)
+    texts = case_texts(database, run.run_id, [one.case for one in suspects])
+    answers = cell_texts(database, run.run_id, [one.cell for one in suspects], _CHARACTERS)
+    for one in suspects:
+        text = texts[one.case]
+        now = by_content.get(content(Case("", dict(text.inputs))))
+        if now is not None and now.expected is not None and now.expected == text.expected:
+            answer = answers[one.cell].answer or ""
+            yield SuspectRow(run.run_id, now.id, now.expected, answer, one.agree, one.variants, one.weight)
