@@ -39,7 +39,7 @@ def case_kinds(cases: Sequence[Case], runs: Iterable[Facts] = ()) -> list[CaseKi
     """Returns the kinds of these cases, which have their parts, the commonest first. If the expected answers are no
     classes (fewer than five cases each), all cases are one kind with the expected answer None. `runs` are facts of runs
     over the same table."""
-    classes = are_classes(cases)
+    classes = _are_classes(cases)
     parts = defaultdict[str | None, Counter[str]](Counter)
     for case in cases:
         parts[case.expected if classes else None][case.part] += 1
@@ -53,7 +53,7 @@ def case_kinds(cases: Sequence[Case], runs: Iterable[Facts] = ()) -> list[CaseKi
     return sorted(kinds, key=lambda kind: -kind.cases)
 
 
-def are_classes(cases: Sequence[Case]) -> bool:
+def _are_classes(cases: Sequence[Case]) -> bool:
     """Tells whether the expected answers are classes: each stands, on average, for five cases or more."""
     answers = {case.expected for case in cases}
     return len(answers) * _ANSWERS_PER_CASE <= len(cases)

@@ -32,6 +32,7 @@ class SuspectLabel:
 
     case      its index in `Facts.case_ids`
     cell      position of a cell with the answer that the variants give instead
+    variant   index of that cell's variant in `Facts.variants`
     agree     number of variants that give this answer, at least 2
     variants  number of variants with an answer to the case; those that only guess are left out
     weight    log odds (natural) for this answer against the expected one; above 0
@@ -39,6 +40,7 @@ class SuspectLabel:
 
     case: int
     cell: int
+    variant: int
     agree: int
     variants: int
     weight: float
@@ -113,4 +115,4 @@ def _suspect(case: int, votes: Mapping[int, _Vote], weights: Mapping[int, float]
     weight = sum(weights[variant] for variant in heaviest) - right
     if len(heaviest) < 2 or weight <= 0:
         return None
-    return SuspectLabel(case, votes[heaviest[0]].cell, len(heaviest), len(votes), weight)
+    return SuspectLabel(case, votes[heaviest[0]].cell, heaviest[0], len(heaviest), len(votes), weight)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from promptgrid.case_review.kinds import CaseKind, are_classes, case_kinds
+from promptgrid.case_review.kinds import CaseKind, case_kinds
 from promptgrid.case_review.labels import suspect_labels
 from promptgrid.cases.duplicates import content
 from promptgrid.cases.parts import SHARES, Part, part_notes
@@ -18,7 +18,6 @@ from promptgrid.stats.power import DISAGREE, Reach, reach
 from promptgrid.store import Database
 from promptgrid.store.across.parts import cases_of_part, opening_sentences, openings_of
 from promptgrid.store.cell_columns import case_texts, cell_texts
-from promptgrid.store.runs import plan_of
 
 FEWEST = 40
 """With fewer cases in all, the part *prove* has about a dozen: nothing but huge differences can be proved."""
@@ -28,10 +27,13 @@ _CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class SuspectRow:
-    """A case of the table whose expected answer may be wrong: `agree` of the `variants` of the run answered `answer`.
-    The `weight` ranks such rows (see `SuspectLabel`)."""
+    """A case of the table whose expected answer may be wrong: `agree` of the `variants` of the run answered `answer`,
+    one of them the variant with the id `variant`. The case has the id `case_id` in the table and `run_case_id` in the
+    run. The `weight` ranks such rows (see `SuspectLabel`)."""
 
     run_id: str
+    run_case_id: str
+    variant: str
     case_id: str
     expected: str
     answer: str
@@ -50,6 +52,7 @@ class CasesReview:
     notes     sentences: copies, near duplicates, cases that are examples of a prompt, answers that a part lacks
     openings  sentences on how often *prove* was used for each prompt
     suspects  expected answers that may be wrong, the likeliest first
+    runs      number of runs whose replies were read
     """
 
     cases: Sequence[Case]
@@ -58,6 +61,7 @@ class CasesReview:
     notes: Sequence[str]
     openings: Sequence[str]
     suspects: Sequence[SuspectRow]
+    runs: int
 
     @property
     def sealed(self) -> int:
@@ -69,8 +73,7 @@ class CasesReview:
         """Sentences on what a proof needs: whether the cases suffice, how many more do, and of which kind."""
         sentences = [self.reach.sentence.replace("With ", "In prove: with ", 1)]
         if len(self.cases) < FEWEST:
-            some = many(self.sealed, "case")
-            few = f"{many(len(self.cases), 'case')} can prove nothing: the part prove has {some} of them."
+            few = f"{many(len(self.cases), 'case')} can prove nothing: the part prove has {self.sealed:,} of them."
             sentences.insert(0, f"{few} Add {FEWEST - len(self.cases):,} or more.")
         if self.reach.needed > self.sealed:
             in_all = math.ceil(self.reach.needed / SHARES[_SEALED])
@@ -80,6 +83,12 @@ class CasesReview:
                 " more."
             )
         return [*sentences, *self._kinds_to_add()]
+
+    @property
+    def no_suspects(self) -> str:
+        """A sentence that no expected answer is suspect, and why; "" if one is, or if no run was read."""
+        why = "nowhere do two variants that do more than guess agree on another"
+        return f"No expected answer looks wrong: {why}." if self.runs and not self.suspects else ""
 
     def _kinds_to_add(self) -> Iterator[str]:
         known = [(kind.apart, kind) for kind in self.kinds if kind.apart is not None and kind.expected is not None]
@@ -107,23 +116,20 @@ def review(
     whole, notes = cases_of_part(database, cases, prompts, group=group)
     runs = [facts(database, run_id) for run_id in run_ids]
     kinds = case_kinds(whole, runs)
-    names = [*(prompt.name for prompt in prompts), *_prompt_names(database, run_ids)]
+    names = [*(prompt.name for prompt in prompts), *(variant.prompt for run in runs for variant in run.variants)]
     shares = [(kind.apart, kind.scored) for kind in kinds if kind.apart is not None]
     scored = sum(count for _, count in shares)
     disagree = sum(share * count for share, count in shares) / scored if scored else DISAGREE
     sealed = sum(kind.parts[_SEALED] for kind in kinds)
     return CasesReview(
         cases=whole,
-        kinds=kinds if are_classes(whole) else kinds[:1],
+        kinds=kinds,
         reach=reach(sealed, disagree=disagree),
         notes=[*notes, *part_notes(whole)],
         openings=opening_sentences(openings_of(database, names)),
         suspects=sorted((row for one in runs for row in _suspects(database, one, whole)), key=lambda row: -row.weight),
+        runs=len(runs),
     )
-
-
-def _prompt_names(database: Database, run_ids: Sequence[str]) -> list[str]:
-    return [prompt.name for run_id in run_ids for prompt in plan_of(database, run_id).prompts]
 
 
 def _suspects(database: Database, run: Facts, cases: Sequence[Case]) -> Iterator[SuspectRow]:
@@ -137,5 +143,8 @@ def _suspects(database: Database, run: Facts, cases: Sequence[Case]) -> Iterator
         text = texts[one.case]
         now = by_content.get(content(Case("", dict(text.inputs))))
         if now is not None and now.expected is not None and now.expected == text.expected:
-            answer = answers[one.cell].answer or ""
-            yield SuspectRow(run.run_id, now.id, now.expected, answer, one.agree, one.variants, one.weight)
+            yield SuspectRow(
+                run_id=run.run_id, run_case_id=text.case_id, variant=run.variants[one.variant].id, case_id=now.id,
+                expected=now.expected, answer=answers[one.cell].answer or "", agree=one.agree, variants=one.variants,
+                weight=one.weight,
+            )  # fmt: skip

@@ -60,8 +60,8 @@ def cases(
                 ["case", "expected", "variants answer", "so many"], [_row(s) for s in about.suspects[:_SUSPECTS]]
             )
         )
-    elif runs:
-        echo("No expected answer looks wrong: nowhere do two variants that do more than guess agree on another.")
+    elif about.no_suspects:
+        echo(about.no_suspects)
 
 
 def _record(about: CasesReview) -> dict[str, object]:

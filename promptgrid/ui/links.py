@@ -24,6 +24,7 @@ CHAT = "pages/10_Chat.py"
 HISTORY = "pages/11_History.py"
 TUNE = "pages/12_Tune.py"
 DOCUMENTS = "pages/13_Documents.py"
+CASES = "pages/14_Cases.py"
 
 _FOLLOWERS = "address_followers"  # in the session state: the keys in it that repeat the address
 

@@ -23,6 +23,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "Prompts": [
         (links.COMPOSE, "Compose", "edit_note"),
         (links.LIBRARY, "Library", "folder_open"),
+        (links.CASES, "Cases", "fact_check"),
         (links.DOCUMENTS, "Documents", "library_books"),
     ],
     "Experiments": [
