@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import prompty
@@ -31,6 +31,9 @@ from promptgrid.store.results import result_rows
 from promptgrid.techniques import TECHNIQUES, unavailable
 from tests.places import CHECKOUT
 from tests.running import a_run
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
 
 FOLDER = CHECKOUT / "prompts"
 FILES = sorted(FOLDER.glob("*.prompty"))
@@ -87,6 +90,11 @@ def solved(name: str) -> list[dict[str, str]]:
     return cases_named(name) + [{**e.inputs, "expected": e.answer} for e in examples]
 
 
+def outputs_of(prompt: Prompt) -> set[str]:
+    """The variables that the steps of the prompt's chain fill."""
+    return {step.output for step in prompt.chain}
+
+
 def inputs_of(case: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in case.items() if name != "expected"}
 
@@ -114,9 +122,11 @@ def test_it_has_the_name_of_its_file_and_says_what_it_is(path: Path) -> None:
 def test_prompty_prepares_the_same_messages_for_every_case(path: Path) -> None:
     prompt, agent = prompt_of(path), prompty.load(path)
     assert agent.name == prompt.name
+    of_steps = {i.name: i.example for i in prompt.inputs if i.name in outputs_of(prompt)}
     for case in cases_of(path):
-        theirs = [(m.role, m.text) for m in prompty.prepare(agent, inputs_of(case))]
-        assert [(m.role, m.text) for m in render(prompt.messages, inputs_of(case), prompt.inputs)] == theirs
+        inputs = {**inputs_of(case), **of_steps}
+        theirs = [(m.role, m.text) for m in prompty.prepare(agent, inputs)]
+        assert [(m.role, m.text) for m in render(prompt.messages, inputs, prompt.inputs)] == theirs
 
 
 @every_prompt
@@ -148,7 +158,7 @@ def test_its_cases_have_a_column_an_input_and_at_least_ten_rows(path: Path) -> N
     prompt, cases = prompt_of(path), cases_of(path)
     assert 10 <= len(cases) <= 24
     columns = [
-        *(i.name for i in prompt.inputs),
+        *(i.name for i in prompt.inputs if i.name not in outputs_of(prompt)),
         *(one.column for tool in prompt.tools for one in tool.results if one.column),
     ]
     assert list(cases[0]) in (columns, [*columns, "expected"])
@@ -243,6 +253,21 @@ def calls_of(case: Mapping[str, str]) -> list[ToolCall]:
         ToolCall(str(i), call.name, json.dumps(an_argument(call.arguments)))
         for i, call in enumerate(expected_calls(case["expected"]))
     ]
+
+
+def test_a_prompt_is_a_chain_and_each_of_its_steps_is_asked_with_what_it_needs(
+    database: Database, endpoint: HostileServer
+) -> None:
+    (path,) = [path for path in FILES if prompt_of(path).chain]
+    endpoint.answer = lambda body: "billing" if "Which desk?" in body["messages"][-1]["content"] else "wants money"
+    plan = api.plan(path, FOLDER / prompt_of(path).cases, models="openai/m")
+    rows = list(result_rows(database, a_run(database, plan)))
+    assert [row.calls for row in rows] == [2] * len(cases_of(path))
+    assert {row.answer for row in rows} == {"billing"}
+    texts = [one.body["messages"][-1]["content"] for one in endpoint.requests if "messages" in one.body]
+    asked = [text for text in texts if "Which desk?" in text]
+    assert len(asked) == len(cases_of(path))
+    assert all("In short: wants money" in text for text in asked)
 
 
 def test_at_least_four_prompts_have_tools_and_two_of_them_are_chinese() -> None:
