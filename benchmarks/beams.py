@@ -5,7 +5,7 @@
 PYTHON is an interpreter with torch, transformers and gguf (default: this one); without them, only promptgrid's own
 search is run and timed. With --golden, what the reference found is written to FILE, which tests compare with.
 
-The weights are the built-in model's, unpacked to 32 bit: on quantised weights llama.cpp computes with quantised
+The weights are the built-in model's, unpacked to 16 bit: on quantised weights llama.cpp computes with quantised
 activations, so that neither its probabilities nor its beams are the reference's. transformers computes in 32 bit.
 """
 

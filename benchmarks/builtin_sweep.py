@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from benchmarks.harness import machine
 
 if TYPE_CHECKING:
-    from promptgrid import loop
     from promptgrid.grid import Plan
 
 TEMPERATURES = (0.2, 0.5, 0.8, 1.0, 1.2)
@@ -51,7 +50,7 @@ def sweep(plan: Plan) -> float:
 
 def one_by_one(animal: str) -> float:
     """Seconds of the same requests, each sent when the one before is answered."""
-    from promptgrid import builtin, connections
+    from promptgrid import builtin, connections, loop
     from promptgrid.endpoint import Request
     from promptgrid.prompt import Parameters, loads, render
 

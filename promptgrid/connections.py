@@ -14,7 +14,7 @@ from promptgrid import builtin, identities, loop, models
 from promptgrid.endpoint import Endpoint
 from promptgrid.endpoint.embeddings import MOST_MODELS
 from promptgrid.endpoint.settings import FILE, OPENAI_URL, EndpointSettings, read_settings
-from promptgrid.errors import PlanError, PromptgridError
+from promptgrid.errors import BuiltinError, PlanError, PromptgridError
 from promptgrid.models import ModelFacts
 from promptgrid.models.addresses import normalised
 from promptgrid.paths import config_folder, dotenv, environment
@@ -130,9 +130,11 @@ def check_model(model_ref: str) -> None:
     """Raises PlanError for an endpoint that is not configured, and for a built-in model that does not exist. Calls no
     endpoint, so models of other endpoints are not checked."""
     endpoint, model = split_model(model_ref)
-    if endpoint == BUILTIN and model not in builtin.names():
-        hint = f"Did you mean {BUILTIN}/{builtin.names()[0]}?"
-        raise PlanError(f"The built-in endpoint has no model {model!r}.", hint=hint)
+    if endpoint == BUILTIN:
+        try:
+            builtin.adapter_of(model)
+        except BuiltinError as error:
+            raise PlanError(error.message, hint=error.hint) from error
 
 
 def _check_configured(endpoint: str) -> None:
@@ -168,29 +170,30 @@ def context_limit(model_ref: str) -> int | None:
     return model_facts(model_ref).context
 
 
-_connected: weakref.WeakKeyDictionary[
-    asyncio.AbstractEventLoop, dict[str, tuple[EndpointSettings | None, Endpoint]]
-] = weakref.WeakKeyDictionary()
+_connected: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, tuple[object, Endpoint]]] = (
+    weakref.WeakKeyDictionary()
+)
 _replaced: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Endpoint]] = weakref.WeakKeyDictionary()
 _connecting = threading.Lock()
 
 
 def connect(name: str) -> Endpoint:
     """Returns the object that calls the endpoint. It is cached by name and event loop until the endpoint's settings
-    change.
+    change, or the weights of the built-in one.
 
     Its sockets belong to the running event loop, or to the background loop if none is running. Raises PlanError for an
     unknown endpoint.
     """
     _check_configured(name)
-    current = None if name == BUILTIN else settings()[name]
+    configured = None if name == BUILTIN else settings()[name]
+    current = configured or builtin.served_state()
     with _connecting:
         event_loop = loop.current()
         connected = _connected.setdefault(event_loop, {})
         if name not in connected or connected[name][0] != current:
             if name in connected:  # not closed yet: a reply may be in progress
                 _replaced.setdefault(event_loop, []).append(connected[name][1])
-            connected[name] = (current, _endpoint(current))
+            connected[name] = (current, _endpoint(configured))
         return connected[name][1]
 
 
@@ -242,4 +245,6 @@ def _builtin_state() -> EndpointState:
     if not state.ready:
         return EndpointState(BUILTIN, False, state.reason)
     message = "Running." if state.running else "Ready; it starts at the first request."
+    if state.slow:
+        message += f" One request at a time: {state.slow}."
     return EndpointState(BUILTIN, True, message, builtin.names())

@@ -64,6 +64,8 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
         return
     running = "running" if state.running else "not running; it starts at the first request"
     yield Finding(area, True, f"{state.weights} ({size(state.size)}), {running}.")
+    if state.slow:
+        yield Finding(area, None, f"One request at a time, no beam search: {state.slow}.", "Free some disk space.")
     if start:
         yield _answer(area)
 

@@ -61,6 +61,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def weights_file() -> Path:
     """The built-in model's weights in the user's own cache folder, so that they are fetched once and not every time."""
     from promptgrid import builtin
+    from promptgrid.builtin import unpacking
     from promptgrid.errors import BuiltinError
 
     with pytest.MonkeyPatch.context() as patch:
@@ -68,7 +69,9 @@ def weights_file() -> Path:
             if name.startswith("PROMPTGRID_"):
                 patch.delenv(name)
         try:
-            return builtin.fetch()
+            path = builtin.fetch()
+            unpacking.unpacked(path)  # once, not in the home of every test
+            return path
         except BuiltinError as error:
             missing(f"The built-in model ({error})")
             raise
@@ -81,9 +84,13 @@ def weights(weights_file: Path, home: Path) -> Path:
 
 
 def _linked(weights_file: Path, home: Path) -> Path:
+    from promptgrid.builtin import weights
+
     link = home / "cache" / weights_file.name
     link.parent.mkdir(parents=True, exist_ok=True)
     link.symlink_to(weights_file)
+    unpacked = weights_file.with_name(f"f16-{weights.stamp(weights_file)}.gguf")
+    link.with_name(f"f16-{weights.stamp(link)}.gguf").symlink_to(unpacked)
     return link
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import IO
 
 from promptgrid import paths
-from promptgrid.builtin import unpacking, weights
-from promptgrid.builtin.server_folder import Listening, ServerFolder
+from promptgrid.builtin import models, unpacking, weights
+from promptgrid.builtin.adapters import Adapter, adapters
+from promptgrid.builtin.server_folder import SEATS, Listening, ServerFolder
+from promptgrid.builtin.unpacking import ServedWeights
 from promptgrid.errors import BuiltinError, PromptgridError
 from promptgrid.text import one_line
 
 CONTEXT = 8192
-SLOTS = 8  # samples per request
 
 IDLE = "PROMPTGRID_BUILTIN_IDLE_S"
 IDLE_S = 900.0
@@ -31,24 +32,34 @@ POLL_S = 0.05
 LOG_BYTES = 1_000_000
 
 
-def ensure(*, exact: bool = False) -> Listening:
-    """Returns the server for the weights in use; with `exact`, the one that has them unpacked to 32 bit. Starts it if
-    none is running, which takes about a second with the default model, and unpacks the weights if they never were.
+def ensure(served: ServedWeights | None = None, adapter: Adapter | None = None) -> Listening:
+    """Returns the server for the weights `served`, by default those in use, that has loaded the `adapter`. Starts it if
+    none is running, which takes about a second with the default model and longer if the weights were never unpacked.
 
-    Raises BuiltinError if the weights or xllamacpp are missing or the server does not start, StoreError if the data
-    folder cannot be written.
+    A running server without the adapter is replaced, so the caller holds all of its seats (see `queue.turn`). Raises
+    BuiltinError if the weights or xllamacpp are missing or the server does not start, StoreError if the data folder
+    cannot be written.
     """
     require_supported()
-    path = weights.require()
-    place = ServerFolder.of(path, exact=exact).create()
-    return place.listening() or _start(unpacking.unpacked(path) if exact else path, place, exact)
+    served = served or unpacking.served(weights.require())
+    place = folder_of(served).create()
+    server = place.listening()
+    return server if server is not None and has(server, adapter) else _start(served, place, adapter)
 
 
-def running(*, exact: bool = False) -> bool:
-    """Whether a server for the weights in use is listening; with `exact`, the one that has them unpacked. Reads only
-    local files."""
-    path = weights.find()
-    return path is not None and ServerFolder.of(path, exact=exact).listening() is not None
+def has(server: Listening, adapter: Adapter | None) -> bool:
+    """Whether the server can answer for the adapter: it loads adapters only when it starts."""
+    return adapter is None or adapter.adapter_sha256 in server.adapters
+
+
+def folder_of(served: ServedWeights) -> ServerFolder:
+    """Returns the folder of the server for these weights."""
+    return ServerFolder.of(served.path, repeatable=served.repeatable)
+
+
+def running() -> bool:
+    """Whether a server for the weights in use is listening. Reads only local files."""
+    return any(place.listening() for place in _places())
 
 
 def warm() -> None:
@@ -65,10 +76,14 @@ def warm() -> None:
 def stop() -> bool:
     """Stops the servers for the weights in use and waits up to 10 s for the end of each; returns False if none was
     running."""
-    path = weights.find()
-    places = [ServerFolder.of(path, exact=exact) for exact in (False, True)] if path else []
-    stopped = [_stopped(place) for place in places]
+    stopped = [_stopped(place) for place in _places()]
     return any(stopped)
+
+
+def _places() -> list[ServerFolder]:
+    """Returns the folders of both servers that the weights in use can have: unpacked, and as they are."""
+    path = weights.find()
+    return [ServerFolder.of(path, repeatable=each) for each in (True, False)] if path else []
 
 
 def _stopped(place: ServerFolder) -> bool:
@@ -84,9 +99,9 @@ def _stopped(place: ServerFolder) -> bool:
 
 
 def logfile() -> Path | None:
-    """The path of the server's log; None if there are no weights."""
-    path = weights.find()
-    return ServerFolder.of(path).log if path else None
+    """The path of the log of the server that started last; None if there are no weights."""
+    logs = [place.log for place in _places()]
+    return max(logs, key=lambda log: log.stat().st_mtime if log.exists() else 0.0) if logs else None
 
 
 def supported() -> bool:
@@ -103,27 +118,37 @@ def require_supported() -> None:
         )
 
 
-def _start(path: Path, place: ServerFolder, exact: bool) -> Listening:
+def _start(served: ServedWeights, place: ServerFolder, adapter: Adapter | None) -> Listening:
     with place.lock("start").acquire(timeout=START_S):
         child: subprocess.Popen[bytes] | None = None
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if server := place.listening():
+            server = place.listening()
+            if server is not None and has(server, adapter):
                 return server
+            loaded = server.adapters if server is not None else ()
+            if server is not None:
+                _stopped(place)
             if not place.alive():
                 if child is not None and child.poll() is not None:
                     raise _did_not_start(f"ended with code {child.returncode}", place)
-                child = child or _spawn(path, place, exact)
+                child = child or _spawn(served, place, _to_load(loaded, adapter))
             time.sleep(POLL_S)
         raise _did_not_start(f"did not listen within {START_S:.0f} seconds", place)
 
 
-def _spawn(path: Path, place: ServerFolder, exact: bool) -> subprocess.Popen[bytes]:
+def _to_load(loaded: tuple[str, ...], adapter: Adapter | None) -> list[Adapter]:
+    """Returns the adapters of a new server: those that the old one had `loaded` and that still exist, and `adapter`. An
+    adapter that is not asked for cannot keep the model from starting."""
+    kept = [each for each in adapters() if each.adapter_sha256 in loaded and not models.mismatch(each)]
+    return [*kept, *([adapter] if adapter is not None and adapter not in kept else [])]
+
+
+def _spawn(served: ServedWeights, place: ServerFolder, tuned: list[Adapter]) -> subprocess.Popen[bytes]:
     place.withdraw()  # left behind by a killed server
-    command = [*_command(path, place), *(["--exact"] if exact else [])]
     with _log(place) as log:
         child = subprocess.Popen(
-            command,
+            _command(served, place, tuned),
             env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -136,10 +161,12 @@ def _spawn(path: Path, place: ServerFolder, exact: bool) -> subprocess.Popen[byt
     return child
 
 
-def _command(path: Path, place: ServerFolder) -> list[str]:
+def _command(served: ServedWeights, place: ServerFolder, tuned: list[Adapter]) -> list[str]:
     names = [word for name in weights.names() for word in ("--name", name)]
-    limits = ["--context", str(CONTEXT), "--slots", str(SLOTS), "--idle", str(idle_s())]
-    return [sys.executable, "-P", "-m", "promptgrid.builtin.server_main", str(place.folder), str(path), *names, *limits]
+    limits = ["--context", str(CONTEXT), "--slots", str(SEATS), "--idle", str(idle_s())]
+    loads = [word for each in tuned for word in ("--adapter", each.adapter_sha256, str(each.path))]
+    command = [sys.executable, "-P", "-m", "promptgrid.builtin.server_main", str(place.folder), str(served.file)]
+    return [*command, *names, *limits, *loads, *(["--repeatable"] if served.repeatable else [])]
 
 
 def _environment() -> dict[str, str]:

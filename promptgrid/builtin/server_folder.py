@@ -3,7 +3,7 @@
 server.json    address and key of the server, readable by the user only; written by the server when it listens
 alive.lock     held by the server as long as it lives: the system frees it, even after kill -9
 start.lock     held by the process that starts a server
-turn.lock      held by the process that has a request in flight
+seat-N.lock    held by the process that has a request in flight: as many seats as the model writes texts for it
 next.lock      held by the process whose request is the next (see `queue.turn`)
 used           its modification time is the time of the last request
 server.log     the output of the server's process
@@ -21,14 +21,18 @@ from promptgrid import files, paths
 from promptgrid.builtin import weights
 from promptgrid.errors import StoreError
 
+SEATS = 8  # texts that the model works on at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The address, API `key` and process id of a server that is listening."""
+    """The address, API `key` and process id of a server that is listening. `adapters` are the sha256 of the adapters
+    that it has loaded, in the order of their ids."""
 
     url: str
     key: str
     pid: int
+    adapters: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"Listening(url={self.url!r}, pid={self.pid})"
@@ -42,10 +46,10 @@ class ServerFolder:
     folder: Path
 
     @classmethod
-    def of(cls, path: Path, *, exact: bool = False) -> ServerFolder:
-        """Returns the ServerFolder for the weights at `path`, without creating it; with `exact`, that of the server
-        which has them unpacked to 32 bit. The weights must exist."""
-        return cls(paths.data_folder() / "builtin" / (weights.stamp(path) + "-exact" * exact))
+    def of(cls, path: Path, *, repeatable: bool = True) -> ServerFolder:
+        """Returns the ServerFolder for the weights at `path`, without creating it; without `repeatable`, that of the
+        server which has them as they are, quantised. The weights must exist."""
+        return cls(paths.data_folder() / "builtin" / (weights.stamp(path) + "-f16" * repeatable))
 
     def create(self) -> ServerFolder:
         """Creates the folder and returns it. Raises StoreError if it cannot be written."""
@@ -72,6 +76,10 @@ class ServerFolder:
         one could hold the lock at the same time."""
         return FileLock(self.folder / f"{name}.lock", thread_local=False)
 
+    def seats(self) -> list[FileLock]:
+        """Returns new lock objects for all seats of the model."""
+        return [self.lock(f"seat-{number}") for number in range(SEATS)]
+
     def alive(self) -> bool:
         """Whether a server's process holds `alive.lock`: it is listening, or still loading the weights."""
         lock = self.lock("alive")
@@ -84,8 +92,9 @@ class ServerFolder:
 
     def listening(self) -> Listening | None:
         try:
-            server = Listening(**json.loads(self._server.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            fields = json.loads(self._server.read_bytes())
+            server = Listening(**{**fields, "adapters": tuple(fields["adapters"])})
+        except (OSError, ValueError, TypeError, KeyError):
             return None
         return server if self.alive() else None
 

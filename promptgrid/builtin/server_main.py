@@ -24,7 +24,7 @@ PROBE_S = 10.0  # other processes hold the lock for microseconds when they check
 def main() -> None:
     arguments = _arguments()
     place = ServerFolder(arguments.folder)
-    alive, turn = place.lock("alive"), place.lock("turn")  # a garbage-collected lock is released
+    alive, seats = place.lock("alive"), place.seats()  # a garbage-collected lock is released
     try:
         alive.acquire(timeout=PROBE_S)
     except Timeout:
@@ -32,8 +32,9 @@ def main() -> None:
     key = secrets.token_urlsafe(32)
     place.touch()
     server = _server(arguments, key)
-    place.publish(Listening(server.listening_address, key, os.getpid()))
-    _wait_until_idle(place, turn, arguments.idle)
+    hashes = tuple(sha256 for sha256, _ in arguments.adapter)
+    place.publish(Listening(server.listening_address, key, os.getpid(), hashes))
+    _wait_until_idle(place, seats, arguments.idle)
     place.withdraw()
     # llama.cpp's threads need not be waited for
     os._exit(0)
@@ -47,7 +48,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--context", type=int, required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--idle", type=float, required=True)
-    parser.add_argument("--exact", action="store_true", help="probabilities that no other request changes")
+    parser.add_argument("--repeatable", action="store_true", help="replies that no other request changes")
+    parser.add_argument("--adapter", nargs=2, action="append", default=[], metavar=("SHA256", "PATH"))
     return parser.parse_args()
 
 
@@ -66,7 +68,8 @@ def _server(arguments: argparse.Namespace, key: str) -> Any:
     parameters.ui = False
     parameters.endpoint_slots = False
     parameters.verbosity = -1
-    if arguments.exact:
+    parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 0.0) for _, path in arguments.adapter]
+    if arguments.repeatable:
         disabled = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.flash_attn_type = disabled
         parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
@@ -79,20 +82,22 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
-def _wait_until_idle(place: ServerFolder, turn: FileLock, idle: float) -> None:
-    """Waits until there was no request for `idle` seconds, then returns with the lock `turn` held, so that no request
-    is interrupted. Returns without the lock when the folder has been deleted."""
+def _wait_until_idle(place: ServerFolder, seats: list[FileLock], idle: float) -> None:
+    """Waits until there was no request for `idle` seconds, then returns with all `seats` held, so that no request is
+    interrupted. Returns without them when the folder has been deleted."""
     while True:
         time.sleep(min(idle / 4, 5.0))
         try:
             if time.time() - place.used.stat().st_mtime < idle:
                 continue
-            turn.acquire(blocking=False)
+            for seat in seats:
+                seat.acquire(blocking=False)
             return
         except FileNotFoundError:
             return
         except Timeout:
-            continue
+            for seat in seats:
+                seat.release()
 
 
 if __name__ == "__main__":

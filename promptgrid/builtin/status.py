@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from promptgrid.builtin import process, weights
+from promptgrid.builtin import process, unpacking, weights
 from promptgrid.errors import BuiltinError
 
 
@@ -14,7 +14,9 @@ class BuiltinStatus:
     """The state of the built-in model. `size` is in bytes: that of the weights, or of the download if there are no
     weights.
 
-    `reason` says why the model cannot be used and what to do; it is empty if the model can be used.
+    `reason` says why the model cannot be used and what to do; it is empty if the model can be used. `unpacked` is the
+    file with the weights in 16 bit; None if it is not made. `slow` says why the weights are served as they are, one
+    request at a time, as the end of a sentence; it is empty if they are not.
     """
 
     weights: Path | None
@@ -22,6 +24,8 @@ class BuiltinStatus:
     supported: bool
     reason: str
     running: bool
+    unpacked: Path | None = None
+    slow: str = ""
 
     @property
     def ready(self) -> bool:
@@ -38,6 +42,8 @@ def status() -> BuiltinStatus:
         supported=process.supported(),
         reason=_reason(),
         running=process.running(),
+        unpacked=unpacking.made(path) if path else None,
+        slow=unpacking.hindrance(path) if path else "",
     )
 
 

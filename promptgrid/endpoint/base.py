@@ -21,8 +21,7 @@ class Request:
 
     `n` is the number of replies to ask for. With `logprobs` = k, the log probability of each token of the reply is
     asked for, and the k most likely tokens at its position. `prompt_ids` are token ids that replace the text of a plain
-    continuation, if the endpoint `takes_tokens`. With `exact`, the built-in model answers from its weights unpacked to
-    32 bit, as a beam search does: their probabilities are the same however many requests it works on.
+    continuation, if the endpoint `takes_tokens`.
     `tools` are the functions that the model may call in a chat.
     """
 
@@ -34,7 +33,6 @@ class Request:
     n: int = 1
     logprobs: int | None = None
     prompt_ids: tuple[int, ...] = ()
-    exact: bool = False
     tools: tuple[Tool, ...] = ()
 
 

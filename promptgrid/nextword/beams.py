@@ -51,8 +51,7 @@ async def compared_texts(
     """Continues the text at `place` by a beam search, then greedily, then by five samples at temperature 1, and yields
     each step of the search and each text. `search` has the beams, max_tokens and the search's other parameters.
 
-    The built-in model does all three with its weights unpacked, so that their probabilities are comparable. Raises
-    EndpointError, before anything is sent if the endpoint has no beam search.
+    Raises EndpointError, before anything is sent if the endpoint has no beam search.
     """
     await client.endpoint.prepare()
     request = await _request(client, place, search)
@@ -79,9 +78,9 @@ async def _request(client: ModelClient, place: Continuation, parameters: Paramet
     ids = await prompt_ids(client, place)
     if parameters.searches:
         message = Message("user", place.text)
-        return Request(client.model, (message,), "completion", parameters, prompt_ids=ids, exact=True)
+        return Request(client.model, (message,), "completion", parameters, prompt_ids=ids)
     sampled = replace(parameters, extra_body=SAMPLERS)
-    return replace(request_for_ids(client, ids, sampled, logprobs=1), exact=True)
+    return request_for_ids(client, ids, sampled, logprobs=1)
 
 
 async def _written(
@@ -103,7 +102,7 @@ async def _whole(client: ModelClient, request: Request, reply: Reply, way: Way) 
     for step in reply.steps:
         if step.logprob is None and step.id is not None:
             before = (*request.prompt_ids, *(one.id for one in known if one.id is not None))
-            step = await full_step(client, before, step.id, exact=request.exact)
+            step = await full_step(client, before, step.id)
         known.append(step)
     return WholeText(way, reply.text, _sum(known), len(known) or None)
 

@@ -105,15 +105,15 @@ async def forcing_parameters(client: ModelClient, token: int | None = None, **ex
     return Parameters(extra_body={"logit_bias": [[token, 1000.0]], "samplers": ["temperature"], **extra})
 
 
-async def full_step(client: ModelClient, ids: tuple[int, ...], token: int, *, exact: bool = False) -> TokenStep:
+async def full_step(client: ModelClient, ids: tuple[int, ...], token: int) -> TokenStep:
     """Returns the token with the id `token` as a TokenStep: its bytes, and its probability after the tokens `ids`. If
-    llama.cpp does not list the token, its bytes are empty and its probability is None. `exact` is as in Request.
+    llama.cpp does not list the token, its bytes are empty and its probability is None.
 
     Makes a second call, for the whole vocabulary, if the token is not among the 1,000 likeliest.
     """
     for top in (TOP, EVERY):
         forcing = await forcing_parameters(client, cache_prompt=True)
-        request = replace(request_for_ids(client, ids, forcing, top), exact=exact)
+        request = request_for_ids(client, ids, forcing, top)
         reply = (await client.endpoint.complete(request))[0]
         likely = likeliest(reply)
         match = next((chance for chance in likely if chance.id == token), None)

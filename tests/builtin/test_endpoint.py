@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
 from promptgrid import builtin, loop
-from promptgrid.endpoint import Reply
+from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Message
 from tests.builtin.requests import LONG, asked, complete
@@ -37,10 +38,45 @@ def test_a_seed_repeats_itself(builtin_endpoint: builtin.BuiltinEndpoint) -> Non
     assert len(set(first)) > 1
 
 
-def test_the_prompt_cache_is_on_only_where_nothing_has_to_repeat(builtin_endpoint: builtin.BuiltinEndpoint) -> None:
-    free = builtin_endpoint.wire(asked(temperature=0.7))
-    assert "cache_prompt" not in free
-    for held in ({"temperature": 0.0}, {"temperature": 0.7, "seed": 1}, {"seed": 1}):
+def test_temperature_0_repeats_itself_with_eight_requests_in_flight(
+    builtin_endpoint: builtin.BuiltinEndpoint,
+) -> None:
+    animals = ("cat", "dog", "owl", "fox", "bee", "cow", "hen", "pig", "rat", "ant")
+    requests = [
+        asked(
+            temperature=0.0, messages=(Message("user", f"Write a sentence about {'a very ' * number}small {animal}."),)
+        )
+        for number, animal in enumerate(animals)
+    ]
+    alone = [texts(loop.run_sync(builtin_endpoint.complete(request))) for request in requests]
+    most = 0
+
+    async def all_at_once() -> list[list[Reply]]:
+        nonlocal most
+        gate, in_flight = asyncio.Semaphore(builtin_endpoint.concurrency), 0
+
+        async def one(request: Request) -> list[Reply]:
+            nonlocal in_flight, most
+            async with gate:
+                in_flight += 1
+                most = max(most, in_flight)
+                try:
+                    return await builtin_endpoint.complete(request)
+                finally:
+                    in_flight -= 1
+
+        return await asyncio.gather(*map(one, requests))
+
+    assert [texts(replies) for replies in loop.run_sync(all_at_once())] == alone
+    assert most == 8
+
+
+def test_the_prompt_cache_is_off_only_where_something_has_to_repeat(
+    builtin_endpoint: builtin.BuiltinEndpoint,
+) -> None:
+    for free in ({"temperature": 0.7}, {"temperature": 0.0}, {"temperature": 0.0, "seed": 1}):
+        assert "cache_prompt" not in builtin_endpoint.wire(asked(**free))
+    for held in ({"temperature": 0.7, "seed": 1}, {"seed": 1}):
         assert builtin_endpoint.wire(asked(**held))["cache_prompt"] is False
 
 

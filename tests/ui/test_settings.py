@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from promptgrid import api
+from promptgrid import api, builtin, paths
+from promptgrid.builtin import unpacking
 from promptgrid.models import learned
 from promptgrid.runner import client
 from promptgrid.store import Database, conversations, runs
@@ -156,3 +157,28 @@ def test_what_models_refused_is_shown_as_text_and_forgotten_on_request(settings:
     assert "m refused temperature" not in shown(page)
     page.button(key="refusals_undo").click().run()
     assert "m refused temperature 0.7 on 20" in shown(page)
+
+
+def test_the_unpacked_weights_are_removed_and_made_again(
+    settings: AppTest, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROMPTGRID_BUILTIN_MODEL")
+    file = builtin.status().unpacked
+    assert file is not None
+    settings.run()
+    assert "Unpacked to 16 bit (271 MB)" in shown(settings)
+    press(settings, "builtin_pack")
+    assert not file.exists()
+    assert "It answers one request at a time and has no beam search" in shown(settings)
+    unpacking.restore(weights)
+    assert "Unpacked to 16 bit" in shown(settings.run())
+
+
+def test_weights_that_a_full_disk_keeps_packed_are_said_to_be(
+    settings: AppTest, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROMPTGRID_BUILTIN_MODEL")
+    unpacking.remove(weights)
+    monkeypatch.setattr(paths, "free_bytes", lambda folder: 10)
+    press(settings.run(), "builtin_unpack")
+    assert "0 MB free" in shown(settings)

@@ -9,6 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from promptgrid import builtin, humanize, paths
+from promptgrid.builtin import unpacking, weights
 from promptgrid.grading.python_switch import LINE, switch_file, switched_on
 from promptgrid.library.folder import library_folder
 from promptgrid.models import learned
@@ -33,9 +34,40 @@ def builtin_model() -> None:
     st.caption(f"{plain(', '.join(builtin.names()))} · {humanize.size(status.size)} · {running}.")
     st.caption("This small model runs on your machine for free. It is often wrong.")
     st.code(str(status.weights), language=None, wrap_lines=True)
+    _unpacked(status)
     if status.running and st.button("Stop", key="builtin_stop", help="Frees its memory; it starts again when needed."):
         builtin.stop()
         st.rerun()
+
+
+def _unpacked(status: builtin.BuiltinStatus) -> None:
+    """Says how the weights are served, with a button that removes the unpacked file or makes it again."""
+    path = status.weights
+    if path is None:
+        return
+    if status.slow:
+        st.caption(f"It answers one request at a time and has no beam search: {plain(status.slow, limit=300)}.")
+        if st.button("Unpack the weights", key="builtin_unpack"):
+            with st.spinner("Unpacking …"):
+                unpacking.restore(path)
+            _served_anew()
+    elif status.unpacked:
+        size = humanize.size(status.unpacked.stat().st_size)
+        st.caption(f"Unpacked to 16 bit ({size}), so that its replies repeat while it answers several requests.")
+        effect = (
+            "Frees the disk space. It then answers one request at a time; earlier replies stay, and are not reused."
+        )
+        if st.button("Remove the unpacked weights", key="builtin_pack", help=effect):
+            unpacking.remove(path)
+            _served_anew()
+    elif path == weights.download_path():
+        st.caption("Its weights are unpacked to 16 bit (271 MB) at the first request.")
+
+
+def _served_anew() -> None:
+    builtin.stop()
+    disk_usage.clear()
+    st.rerun()
 
 
 def refused_parameters() -> None:
