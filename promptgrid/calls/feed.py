@@ -146,7 +146,8 @@ class Feed:
     def _name(self, point: Point) -> CellName:
         """Returns the name of the cell of the point's first sample."""
         name, version, case = point.prompt.name, point.prompt.version, point.case_position
-        return CellName(point.key, 0, name, version, point.technique, case, point.endpoint, point.model)
+        place = (point.endpoint, point.model, point.context.id)
+        return CellName(point.key, 0, name, version, point.technique, case, *place)
 
     def _outcome(self, point: Point, position: int, reply: StoredReply) -> CellOutcome:
         reused = reply.shown or reply.run_id != self.run_id  # otherwise this run paid for the reply, and was killed

@@ -80,7 +80,7 @@ def started(plan: Plan, point: Point) -> Progress:
     """Starts the point's technique with its case, as the plan shows examples. Raises PlanError, PromptError."""
     return techniques.progress(
         point.prompt,
-        point.case.inputs,
+        point.values,
         point.technique,
         k=plan.examples_k,
         examples_as=plan.examples_as,

@@ -47,7 +47,7 @@ class AxisValues(Listed):
     (`spec`)."""
 
     def __init__(self, spec: ParameterSpec) -> None:
-        super().__init__()
+        super().__init__(*([_split_techniques] if spec.listed else []))
         self.spec = spec
         self.name = ",".join([*map(spec.text, spec.offered[:2]), "…"])
 

@@ -76,6 +76,14 @@ def embed(
     return _matrix([data.get(key, b"") for key in keys])
 
 
+def unmade(database: Database, embedder: str, texts: Sequence[str], role: TextRole = "passage") -> int:
+    """Returns how many vectors of these texts by the embedder are not stored; parameters are those of `embed`. Nothing
+    is sent."""
+    names = _identity(embedder, role)
+    keys = {vector_key(*names, text) for text in texts if text.strip()}
+    return len(keys) - len(vectors.stored(database, list(keys)))
+
+
 def _identity(embedder: str, role: TextRole) -> tuple[str, str]:
     """Returns the two names under which the embedder's vectors are found beside their texts: of the built-in one the
     `role`, else the identity of the endpoint and the model, which makes no difference of roles."""

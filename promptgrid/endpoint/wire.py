@@ -14,7 +14,7 @@ from promptgrid.endpoint.base import Request
 from promptgrid.endpoint.beams import vllm
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import EndpointError
-from promptgrid.prompt.parameters import TOOL_PARAMETERS
+from promptgrid.prompt.parameters import RETRIEVAL_PARAMETERS, TOOL_PARAMETERS
 from promptgrid.prompt.tools.protocol import choice_field, definitions, message_field
 
 _OTHER = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
@@ -146,7 +146,8 @@ def _parameters(request: Request, token_parameter: str) -> dict[str, Any]:
     """Returns the request's parameters as fields of the body. Parameters that are not set are left out, since null has
     another meaning for some servers."""
     names = {"max_tokens": token_parameter}
-    fields = {names.get(name, name): value for name, value in request.parameters.as_json().items()}
+    given = request.parameters.as_json().items()
+    fields = {names.get(name, name): value for name, value in given if name not in RETRIEVAL_PARAMETERS}
     if not request.tools and not (request.parameters.extra_body or {}).get("tools"):
         fields = {name: value for name, value in fields.items() if name not in TOOL_PARAMETERS}
     if "tool_choice" in fields:

@@ -17,9 +17,11 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL, split_model
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
+from promptgrid.grid.contexts import Contexts
 from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from
 from promptgrid.prompt.chained import needed_variables, step_models
 from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
+from promptgrid.prompt.retrieval import CHUNKS, CONTEXT
 from promptgrid.suggestions import closest, listed
 from promptgrid.techniques import ExamplesAs
 
@@ -39,7 +41,8 @@ class Plan:
     default checks of each prompt's answer rule; a check `usual` in `checks` stands for them. `examples_k`
     None means all examples. `budget` is such as `2.50usd`; empty means none. `max_calls` is the most calls that the run
     may make, judges and lost calls included (None: any number). `concurrency` None means the endpoint's own. `retries`
-    is how often a failed call is sent again. `fresh` sends calls even if their replies are stored.
+    is how often a failed call is sent again. `fresh` sends calls even if their replies are stored. `contexts` finds
+    what is retrieved (None: the points of a plan that retrieves cannot be made yet).
     """
 
     prompts: tuple[Prompt, ...]
@@ -58,6 +61,7 @@ class Plan:
     retries: int = 5
     fresh: bool = False
     name: str = ""
+    contexts: Contexts | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, **settings: Any) -> Plan:
@@ -195,8 +199,9 @@ class Plan:
         """Raises MissingVariables with all required variables of the prompts for which some case has no value."""
         missing: dict[str, list[str]] = {}
         columns = self._case_list.columns
+        filled = (CONTEXT, CHUNKS) if self.parameters.collection or self.axes.get("collection") else ()
         for prompt in self.prompts:
-            needed = [v for v in needed_variables(prompt) if v.required]
+            needed = [v for v in needed_variables(prompt) if v.required and v.name not in filled]
             for variable in needed:
                 if columns.get(variable.name, 0) < len(self.cases):
                     missing.setdefault(variable.name, []).extend(variable.places)

@@ -46,10 +46,13 @@ def plan_points(
         connections.check_model(ref)
     limits = {ref: context_limit(ref) for ref in plan.models}
     counters = {ref: corrected_counter(ref, usage(ref)) for ref in plan.models}
-    last: tuple[object, str, Count] | None = None
+    of_case: tuple[object, ...] = ()
+    counts: dict[int, tuple[object, Count]] = {}  # by the identity of a tuple of messages, which is held here
     for point in grid.points(plan, endpoints_of(plan), decided):
-        # The points of one case are consecutive and share one tuple of messages, which is counted once.
+        # The points of one case are consecutive and share the messages of each context, which are counted once.
         ref, request = point.model_ref, point.request
-        if last is None or last[0] is not request.messages or last[1] != ref:
-            last = (request.messages, ref, count_request(request, counters[ref]))
-        yield PlannedPoint(point, last[2], limits[ref])
+        if of_case != (case := (ref, point.case_position, point.technique, point.prompt.version)):
+            of_case, counts = case, {}
+        if id(request.messages) not in counts:
+            counts[id(request.messages)] = request.messages, count_request(request, counters[ref])
+        yield PlannedPoint(point, counts[id(request.messages)][1], limits[ref])

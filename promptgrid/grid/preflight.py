@@ -190,7 +190,7 @@ class EstimateTally:
             max_calls=self.plan.max_calls,
             judges=judges,
             reach=plan_reach(self.plan),
-            doubts=doubts(self.plan),
+            doubts=[*doubts(self.plan), *(self.plan.contexts.notes if self.plan.contexts else ())],
             own_checks=sum(bool(case.checks) for case in self.plan.cases) if self.plan.own_checks else 0,
             answer_column=answer_column(self.plan),
         )

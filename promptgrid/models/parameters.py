@@ -14,7 +14,7 @@ from typing import Any, Literal
 from promptgrid.models.known import DEFAULT, ModelFacts
 from promptgrid.models.learned import value_text
 from promptgrid.prompt import Parameters
-from promptgrid.prompt.parameters import TOOL_PARAMETERS
+from promptgrid.prompt.parameters import RETRIEVAL_PARAMETERS, TOOL_PARAMETERS
 
 HOT = 0.7
 ENOUGH_CASES = 3
@@ -49,19 +49,21 @@ class _Fate:
     note: str = ""
 
 
-def sent(facts: ModelFacts, planned: Parameters, no_tools: str = "") -> Sent:
+def sent(facts: ModelFacts, planned: Parameters, no_tools: str = "", no_context: str = "") -> Sent:
     """Returns the parameters that are sent to the model with these facts when a plan has the parameters `planned`.
     Those that the model is known to refuse are left out, each with a note; so are those that sample, beside a beam
-    search, those of a beam search, without one, and those on calls of tools if `no_tools` gives the reason why the
-    request cannot have them."""
+    search, those of a beam search, without one, those on calls of tools if `no_tools` gives the reason why the request
+    cannot have them, and those of retrieval if `no_context` gives a reason."""
+    others: list[tuple[str, Sequence[str]]] = [(no_context, RETRIEVAL_PARAMETERS)]
     if planned.searches:
-        return _without(planned, _SAMPLING, "a beam search does not sample")
-    others = {"it belongs to a beam search, which takes 2 beams or more": _SEARCH, no_tools: TOOL_PARAMETERS}
-    for why, names in others.items():
+        others += [("a beam search does not sample", _SAMPLING)]
+    else:
+        others += [("it belongs to a beam search, which takes 2 beams or more", _SEARCH), (no_tools, TOOL_PARAMETERS)]
+    for why, names in others:
         if not why or all(getattr(planned, name) is None for name in names):
             continue
         plain = _without(planned, names, why)
-        rest = sent(facts, plain.parameters, no_tools)
+        rest = sent(facts, plain.parameters, no_tools, no_context)
         return replace(rest, notes=(*plain.notes, *rest.notes), honoured={**plain.honoured, **rest.honoured})
     effort = _effort(facts, planned.reasoning_effort)
     temperature = _sampling(facts, "temperature", planned.temperature, effort.value)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from promptgrid.errors import PromptError
 from promptgrid.prompt.model import ChainStep, Prompt
 from promptgrid.prompt.prompty_reader import loads
+from promptgrid.prompt.retrieval import CHUNKS, CONTEXT
 from promptgrid.prompt.template import Variable, variables
 
 
@@ -28,9 +29,9 @@ def _loaded(text: str, name: str) -> Prompt:
 
 def needed_variables(prompt: Prompt) -> list[Variable]:
     """Returns the variables that a case has to give for the prompt and, before it, each step of its chain: all that
-    they use, except the outputs of earlier steps. Steps that are not loaded are left out."""
+    they use, except the outputs of earlier steps and what retrieval fills. Steps that are not loaded are left out."""
     needed: dict[str, Variable] = {}
-    outputs: set[str] = set()
+    outputs: set[str] = {CONTEXT, CHUNKS} if prompt.parameters.collection else set()
     for step in prompt.chain:
         if not step.text.strip():
             continue
@@ -39,6 +40,13 @@ def needed_variables(prompt: Prompt) -> list[Variable]:
         outputs.add(step.output)
     _add(needed, variables(prompt.messages, prompt.inputs), outputs)
     return list(needed.values())
+
+
+def shows_context(prompt: Prompt) -> bool:
+    """Whether a message of the prompt, or of a step of its chain, uses `context` or `chunks`."""
+    used = {variable.name for variable in variables(prompt.messages, prompt.inputs)}
+    steps = (step_prompt(step) for step in prompt.chain if step.text.strip())
+    return not used.isdisjoint((CONTEXT, CHUNKS)) or any(shows_context(step) for step in steps)
 
 
 def step_models(prompt: Prompt) -> list[str]:

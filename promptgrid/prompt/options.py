@@ -7,7 +7,7 @@ from typing import Any
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt.front_matter import Field
-from promptgrid.prompt.parameters import SPECS, Parameters
+from promptgrid.prompt.parameters import RETRIEVAL_PARAMETERS, SPECS, Parameters
 
 # prompty's name of an option -> (our name, reader). Options that only some endpoints accept go into `extra_body`.
 _OPTIONS: Mapping[str, tuple[str, Callable[[Field], Any]]] = {
@@ -86,7 +86,7 @@ def write_options(parameters: Parameters) -> dict[str, Any]:
 def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters:
     """Returns the parameters in the fields of `model.parameters` (prompty 0.1). An unknown name or a wrong type is left
     out and adds a sentence to `notes`."""
-    specs = {spec.name: spec for spec in SPECS}
+    specs = {spec.name: spec for spec in SPECS if spec.name not in RETRIEVAL_PARAMETERS}
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
     for name, field in fields.items():
@@ -110,7 +110,7 @@ def read_parameters(fields: Mapping[str, Field], notes: list[str]) -> Parameters
 
 def write_parameters(parameters: Parameters) -> dict[str, Any]:
     """Returns the parameters that are set as fields for `model.parameters` (prompty 0.1)."""
-    fields = parameters.as_json()
+    fields = {name: value for name, value in parameters.as_json().items() if name not in RETRIEVAL_PARAMETERS}
     extra = dict(fields.pop("extra_body", {}))
     fields |= {name: extra.pop(name) for name in list(extra) if name in _SAMPLING}
     return {**fields, "extra_body": extra} if extra else fields

@@ -23,6 +23,13 @@ class Parameters:
     beams           width of a beam search; 1: no search
     length_penalty  exponent of a beam's length: its score is its log probability / length ** length_penalty
     early_stop      whether a beam search ends as soon as it has as many ended texts as beams
+
+    Those of retrieval are not sent: they decide what `{{ context }}` holds.
+    collection      the collection of documents that is searched; None: there is no retrieval
+    chunker         how its documents are cut, such as `sentences:size=60`
+    retriever       how chunks are found, such as `bm25`
+    chunks          the most chunks that are found
+    chunk_order     whether the best chunk comes first or last: best-first or best-last
     """
 
     temperature: float | None = None
@@ -38,6 +45,11 @@ class Parameters:
     beams: int | None = None
     length_penalty: float | None = None
     early_stop: bool | None = None
+    collection: str | None = None
+    chunker: str | None = None
+    retriever: str | None = None
+    chunks: int | None = None
+    chunk_order: str | None = None
 
     @property
     def searches(self) -> bool:
@@ -104,6 +116,8 @@ class ParameterSpec:
     offered     values on the Run page; texts are sorted in this order
     first       offered values that are selected on the first visit
     closed      whether the offered values are the only ones
+    local       whether it is never sent to a model, as those of retrieval
+    listed      whether a value may hold a list of options with commas: `recursive:size=60,overlap=10`
     """
 
     name: str
@@ -119,6 +133,8 @@ class ParameterSpec:
     offered: tuple[Value, ...] = ()
     first: tuple[Value, ...] = ()
     closed: bool = False
+    local: bool = False
+    listed: bool = False
 
     @property
     def axis(self) -> str:
@@ -127,14 +143,16 @@ class ParameterSpec:
 
     @property
     def sent_column(self) -> str:
-        """Returns the name of the CSV column of the value that was sent; that of the planned value is `column`."""
-        return f"{self.column}_sent"
+        """Returns the name of the CSV column of the value that was sent; that of the planned value is `column`, also
+        of a parameter that is `local`."""
+        return self.column if self.local else f"{self.column}_sent"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Returns the names of the parameter's CSV columns: those of the planned and of the sent value if a plan can
-        vary the parameter, else the one of the sent value; empty if it has no column."""
-        return (self.column, self.sent_column) if self.plural else (self.column,) if self.column else ()
+        vary a parameter that is sent, else the one that there is; empty if it has no column."""
+        both = self.plural and not self.local
+        return (self.column, self.sent_column) if both else (self.column,) if self.column else ()
 
     def values(self, values: Iterable[Any]) -> tuple[Value, ...]:
         """Returns the values of an axis, each once. An integer 0 becomes 0.0: the two spellings would make two cells of
@@ -223,16 +241,42 @@ SPECS = (
     ParameterSpec(
         "early_stop", "Early stop", bool, option="--early-stop", help="A beam search ends with as many texts as beams."
     ),
+    ParameterSpec(
+        "collection", "Collection", option="--collection", help="A collection of documents, for {{ context }}.",
+        column="collection", plural="collections", local=True,
+    ),
+    ParameterSpec(
+        "chunker", "Chunker", option="--chunker", help="How documents are cut, such as sentences:size=60.",
+        column="chunker", plural="chunkers", local=True, listed=True,
+        offered=("recursive", "sentences", "headings", "recursive:size=60", "recursive:size=120"),
+    ),
+    ParameterSpec(
+        "retriever", "Retriever", option="--retriever",
+        help="none, bm25, embedding, hybrid, all, oracle; embedding:embedder=ENDPOINT/MODEL.",
+        column="retriever", plural="retrievers", local=True,
+        offered=("none", "bm25", "embedding", "hybrid", "all", "oracle"),
+    ),
+    ParameterSpec(
+        "chunks", "Chunks", int, 1, 1000, "--chunks", "The most chunks that are found.",
+        column="chunks", plural="chunks", local=True, sign="k = ", offered=(1, 2, 3, 5, 10),
+    ),
+    ParameterSpec(
+        "chunk_order", "Order of chunks", option="--chunk-order", help="Whether the best chunk is first or last.",
+        column="chunk_order", plural="chunk_orders", local=True, offered=("best-first", "best-last"), closed=True,
+    ),
 )  # fmt: skip
 
 TOOL_PARAMETERS = ("tool_choice", "parallel_tool_calls")
 """The parameters that only a request with tools can have."""
 
+RETRIEVAL_PARAMETERS = tuple(spec.name for spec in SPECS if spec.local)
+"""The parameters of retrieval, which are never sent."""
+
 AXIS_SPECS = tuple(spec for spec in SPECS if spec.plural)
 """The parameters that a plan can vary."""
 
 AXIS_COLUMNS = tuple(column for spec in AXIS_SPECS for column in spec.columns)
-"""For each axis the column of the planned value and the column of the sent value."""
+"""For each axis the column of the planned value and, if it is sent, the column of the sent value."""
 
 PARAMETER_COLUMNS = (
     *AXIS_COLUMNS,

@@ -13,6 +13,7 @@ from promptgrid.prompt.model import AnswerRule, Example, Input, Prompt
 from promptgrid.prompt.options import write_options, write_parameters
 from promptgrid.prompt.outputs import named
 from promptgrid.prompt.references import is_reference
+from promptgrid.prompt.retrieval import retrieval_fields
 from promptgrid.prompt.tools import TOOL_ROUNDS
 from promptgrid.prompt.tools.file import prompty_form, write_tools
 from promptgrid.prompt.values import kind_of
@@ -78,6 +79,7 @@ def fields_of(prompt: Prompt, form: FileForm) -> dict[str, Any]:
         "wording": dict(prompt.wording),
         "examples": [_example_fields(example) for example in prompt.examples],
         "chain": chain_fields(prompt.chain),
+        "retrieval": retrieval_fields(prompt.parameters),
         "tools": own_tools,
     }
     rounds = {} if prompt.tool_rounds == TOOL_ROUNDS else {"tool_rounds": prompt.tool_rounds}

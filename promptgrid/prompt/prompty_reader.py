@@ -8,6 +8,7 @@ cannot hold are listed in its notes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import get_args
 
@@ -22,6 +23,7 @@ from promptgrid.prompt.outputs import named, schema_of
 from promptgrid.prompt.parameters import Parameters
 from promptgrid.prompt.prompty_fields import RESERVED, is_first
 from promptgrid.prompt.references import Files, resolved
+from promptgrid.prompt.retrieval import read_retrieval
 from promptgrid.prompt.sections import split_messages
 from promptgrid.prompt.tools import TOOL_ROUNDS
 from promptgrid.prompt.tools.file import MOST_ROUNDS, read_tools
@@ -36,7 +38,7 @@ _HANDLED = frozenset(
 )
 _CACHED_CHARS = 50_000  # longer texts are read each time
 _METADATA_FIELDS = frozenset(
-    {"tags", "language", "cases", "answer", "wording", "examples", "chain", "tools", "tool_rounds"}
+    {"tags", "language", "cases", "answer", "wording", "examples", "chain", "tools", "tool_rounds", "retrieval"}
 )
 _ANSWER_FIELDS = frozenset({"kind", "labels", "schema", "pattern", "options", "separator"})
 
@@ -69,6 +71,8 @@ def _read(text: str, name: str, files: Files | None) -> Prompt:
     model = _mapping_or_name(top, "model")
     written = _text(top, "name")
     parameters = _parameters(model, notes)
+    if "retrieval" in metadata and not metadata["retrieval"].is_empty():
+        parameters = replace(parameters, **read_retrieval(metadata["retrieval"]))
     tags = metadata.get("tags") or top.get("tags")
     inputs = read_inputs(top)
     answer = _answer(_mapping(metadata, "answer")) if "answer" in metadata else _outputs(top, parameters, notes)

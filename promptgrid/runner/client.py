@@ -11,6 +11,7 @@ from functools import partial
 
 from promptgrid import connections, grid, loop
 from promptgrid.cases.table import Case
+from promptgrid.documents.contexts import with_contexts
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.grid import Decided, Plan, WireVariant
 from promptgrid.grid.planned_points import plan_points
@@ -40,7 +41,8 @@ def preflight(database: Database, plan: Plan) -> Preflight:
     """Returns the plan's preflight: the number of its cells, and the calls, tokens, cost and time for each model.
     Nothing is sent. Stored replies that are reused count as answered. Raises PlanError for a check that cannot be
     carried out."""
-    return preflight_of(_tally(database, _pinned(database, plan)))
+    plan.check_variables()
+    return preflight_of(_tally(database, with_contexts(database, _pinned(database, plan), sends=False)))
 
 
 def _tally(database: Database, plan: Plan) -> EstimateTally:
@@ -73,6 +75,7 @@ def submit(
     """
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
+    plan = with_contexts(database, plan)
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided, tally.usage))
 
@@ -144,7 +147,8 @@ def submit_case(database: Database, run_id: str, case: Case) -> int:
     creation.require_idle(database, run_id)
     wider, decided = with_case(database, run_id, case), plans.decided_of(database, run_id)
     last = len(wider.cases) - 1
-    points = plan_points(replace(wider, cases=wider.cases[-1:]), decided, partial(_usage, database))
+    new = with_contexts(database, replace(wider, cases=wider.cases[-1:]))
+    points = plan_points(new, decided, partial(_usage, database))
     placed = (replace(one, point=replace(one.point, case_position=last)) for one in points)
     return creation.extend_run(database, run_id, before, wider, decided, placed, again=False)
 
@@ -169,7 +173,7 @@ def extend(
     if info.status in ACTIVE:
         raise PlanError(f"Run {run_id} is still {info.status}.", hint="Pause it, or wait until it is done.")
     added = {spec.column: tuple(values[spec.plural]) for spec in AXIS_SPECS if values.get(spec.plural)}
-    wider = widened(plan, max(plan.samples, samples or 0), models, added)
+    wider = with_contexts(database, widened(plan, max(plan.samples, samples or 0), models, added))
     decided = _decided(plans.decided_of(database, run_id), wider, added)
     count = creation.extend_run(
         database, run_id, before, wider, decided, plan_points(wider, decided, partial(_usage, database))

@@ -45,6 +45,7 @@ class CellName(NamedTuple):
     case_position: int
     endpoint: str
     model: str
+    retrieval: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +102,8 @@ class CellOutcome:
 @dataclass(frozen=True, slots=True)
 class Group:
     """The writes of one commit. `outcomes` are cells that have ended, `replies` rows of replies that no cell shows yet,
-    `steps` calls of cells that make several, `attempts` failed attempts, `settled` ids that `commit` returned for calls
-    which have ended since, `retried` the number of new retries, `live` the figures of the run in progress (None:
-    unchanged)."""
+    `steps` calls of cells that make several, `attempts` failed attempts, `settled` ids from `commit` of calls which
+    have ended, `retried` the number of new retries, `live` the figures of the run in progress (None: unchanged)."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()

@@ -16,12 +16,14 @@ from promptgrid.cases.table import Case
 from promptgrid.compact import NumberMap, Packed
 from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
+from promptgrid.grid.contexts import Context
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.humanize import many
 from promptgrid.store import runs as runs_store
 from promptgrid.store.across.parts import record_opening
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, storable, write_many
+from promptgrid.store.documents.retrieved import insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
 
@@ -77,13 +79,13 @@ def create_run(
     }
     # Planning renders templates and asks endpoints for token counts: do it outside the write lock.
     lots = _lots(run_id, plan, planned)
-    first = next(lots, [])
+    first = next(lots, ([], {}))
     with database.write() as connection:
         connection.execute(runs.insert(), row)
         insert_plan_parts(connection, run_id, plan)
         record_opening(connection, run_id, plan)
     try:
-        total = _insert_cells(database, chain([first], lots)) * plan.samples
+        total = _insert_cells(database, run_id, chain([first], lots)) * plan.samples
         ready()
     except BaseException:
         runs_store.forget(database, run_id)
@@ -118,23 +120,37 @@ def _insert_cases(connection: sa.Connection, run_id: str, numbered: Iterable[tup
         write_many(connection, _INSERT_CASE, lot)
 
 
-def _lots(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[list[dict[str, Any]]]:
+_Contexts = dict[tuple[str, str], Context]
+"""What was retrieved, by the id of the case and of the setting of retrieval."""
+
+_Lot = tuple[list[dict[str, Any]], _Contexts]
+"""Rows of cells, and what was retrieved for them."""
+
+
+def _lots(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[_Lot]:
     """Yields the rows of the points' first samples, for `_INSERT_SAMPLES`, as many at a time as are written at once."""
-    rows = (
-        _point_row(run_id, one) | {"position": number * plan.samples, "sample": 0, "samples": plan.samples}
-        for number, one in enumerate(planned)
-    )
-    while lot := list(islice(rows, max(1, _INSERT_ROWS // plan.samples))):
-        yield lot
+    numbered = enumerate(planned)
+    while lot := list(islice(numbered, max(1, _INSERT_ROWS // plan.samples))):
+        rows = [
+            _point_row(run_id, one) | {"position": number * plan.samples, "sample": 0, "samples": plan.samples}
+            for number, one in lot
+        ]
+        yield rows, _contexts(one for _, one in lot)
 
 
-def _insert_cells(database: Database, lots: Iterable[list[dict[str, Any]]]) -> int:
+def _contexts(planned: Iterable[PlannedPoint]) -> _Contexts:
+    points = (one.point for one in planned)
+    return {(one.case.id, one.context.id): one.context for one in points if one.context.passages}
+
+
+def _insert_cells(database: Database, run_id: str, lots: Iterable[_Lot]) -> int:
     """Inserts the cells of all samples of the rows (see `_lots`) and returns the number of rows."""
     total = 0
-    for lot in lots:
+    for rows, contexts in lots:
         with database.write() as connection:
-            write_many(connection, _INSERT_SAMPLES, lot)
-        total += len(lot)
+            write_many(connection, _INSERT_SAMPLES, rows)
+            insert_contexts(connection, run_id, contexts)
+        total += len(rows)
     return total
 
 
@@ -161,7 +177,8 @@ def extend_run(
         for name in connection.execute(sa.select(*names).where(cells.c.run_id == run_id)):
             known.add(hash(tuple(name)) & _64_BITS)
     name_of = itemgetter(*CellName._fields)
-    rows = _cell_rows(run_id, plan, planned)
+    contexts: _Contexts = {}
+    rows = _cell_rows(run_id, plan, _noting(planned, contexts))
     new = Packed(row for row in rows if known.get(hash(name_of(row)) & _64_BITS) is None)
     if new:
         with database.write() as connection:
@@ -173,10 +190,18 @@ def extend_run(
                 _insert_cases(connection, run_id, islice(enumerate(plan.cases), stored, None))
             record_opening(connection, run_id, plan)
             numbered = zip(count(_next_position(connection, run_id)), new, strict=False)
+            insert_contexts(connection, run_id, contexts)
             placed = ({**row, "position": position} for position, row in numbered)
             while lot := list(islice(placed, _INSERT_ROWS)):
                 write_many(connection, _INSERT_CELL, lot)
     return len(new)
+
+
+def _noting(planned: Iterable[PlannedPoint], contexts: _Contexts) -> Iterator[PlannedPoint]:
+    """Yields the points, and adds what was retrieved for them to `contexts`."""
+    for one in planned:
+        contexts |= _contexts([one])
+        yield one
 
 
 def add_sample(database: Database, run_id: str, position: int) -> int:
@@ -256,6 +281,7 @@ def _point_row(run_id: str, planned: PlannedPoint) -> dict[str, Any]:
         "endpoint": point.endpoint,
         "model": point.model,
         "parameter_note": point.variant.note,
+        "retrieval": point.context.id,
         **point.parameter_columns,
         "key": point.key,
         "prompt_tokens_counted": tokens,

@@ -170,6 +170,21 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
     ),
     17: ("CREATE INDEX steps_by_reply ON steps (reply_id)",),
     18: ("ALTER TABLE turn_replies ADD COLUMN retrieved TEXT",),
+    19: (
+        "ALTER TABLE cells ADD COLUMN collection VARCHAR",
+        "ALTER TABLE cells ADD COLUMN chunker VARCHAR",
+        "ALTER TABLE cells ADD COLUMN retriever VARCHAR",
+        "ALTER TABLE cells ADD COLUMN chunks INTEGER",
+        "ALTER TABLE cells ADD COLUMN chunk_order VARCHAR",
+        "ALTER TABLE cells ADD COLUMN retrieval VARCHAR DEFAULT '' NOT NULL",
+        """CREATE TABLE retrieved (
+            run_id VARCHAR NOT NULL REFERENCES runs (id) ON DELETE CASCADE, retrieval VARCHAR NOT NULL,
+            case_id TEXT NOT NULL, number INTEGER NOT NULL, document TEXT NOT NULL,
+            digest VARCHAR NOT NULL REFERENCES document_texts (digest), title TEXT NOT NULL, page INTEGER,
+            start INTEGER NOT NULL, "end" INTEGER NOT NULL, rank INTEGER NOT NULL, score FLOAT NOT NULL,
+            PRIMARY KEY (run_id, retrieval, case_id, number))""",
+        "CREATE INDEX retrieved_by_text ON retrieved (digest)",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -26,11 +26,12 @@ from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Prompt, dumps, loads, parameters_from
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store.database import Database, now
+from promptgrid.store.documents.retrieved import StoredContexts
 from promptgrid.store.schema import cases, prompt_versions, runs
 from promptgrid.suggestions import closest, listed
 
 _ROWS = 500  # cases read at once
-_SPECIAL = ("prompts", "cases", "checks", "parameters", "axes")
+_SPECIAL = ("prompts", "cases", "checks", "parameters", "axes", "contexts")
 
 
 def plan_json(plan: Plan) -> str:
@@ -56,6 +57,7 @@ def load_plan(database: Database, run_id: str) -> Plan:
     return Plan.of(
         prompts=prompts,
         cases=StoredCases(database, run_id),
+        contexts=StoredContexts(database, run_id),
         checks=None if checks is None else tuple(parse_check(text) for text in checks),
         **settings,
     )

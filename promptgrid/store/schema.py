@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 18
+VERSION = 19
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -203,6 +203,7 @@ cells = Table(
     Column("model", String, nullable=False),
     *(Column(column, _TYPES[spec.kind]) for spec in SPECS for column in spec.columns),
     Column("parameter_note", Text, nullable=False),
+    Column("retrieval", String, nullable=False, server_default=""),  # by what passages were found; "": none were
     Column("sample", Integer, nullable=False),
     Column("key", String, nullable=False),
     Column("prompt_tokens_counted", Integer),

@@ -16,7 +16,7 @@ from promptgrid.calls.batch import Batch
 from promptgrid.cli import sheet
 from promptgrid.compare import count_differences
 from promptgrid.endpoint.usage import MOST, read_usage, shares
-from promptgrid.grid.points import decide, points
+from promptgrid.grid import decide, points
 from promptgrid.grid.preflight import EstimateTally, preflight
 from promptgrid.models import ModelFacts, cost_of, cost_shares
 from promptgrid.runner import client

@@ -8,7 +8,8 @@ from promptgrid.export import COLUMNS, columns_for
 CONTRACT = (
     "run_id, cell_id, case_id, part, prompt, prompt_version, technique, examples_k, model, endpoint, model_returned, "
     "temperature, temperature_sent, effort, effort_sent, tool_choice, tool_choice_sent, "
-    "parallel_calls, parallel_calls_sent, beams, beams_sent, parameter_note, "
+    "parallel_calls, parallel_calls_sent, beams, beams_sent, "
+    "collection, chunker, retriever, chunks, chunk_order, parameter_note, "
     "top_p, max_tokens, seed, length_penalty, sample, "
     "prompt_tokens_counted, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, context_limit, "
     "cost_usd, latency_ms, first_token_ms, attempts, calls, lost_tokens, lost_cost_usd, "
@@ -20,6 +21,6 @@ CONTRACT = (
 
 def test_the_columns_are_those_of_the_contract() -> None:
     assert tuple(CONTRACT.split(", ")) == COLUMNS
-    assert [*COLUMNS[:44], "var.a", "var.b", *COLUMNS[45:50], "score.x", *COLUMNS[51:]] == list(
+    assert [*COLUMNS[:49], "var.a", "var.b", *COLUMNS[50:55], "score.x", *COLUMNS[56:]] == list(
         columns_for(["a", "b"], ["x"])
     )

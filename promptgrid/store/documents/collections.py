@@ -16,7 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.errors import StoreError
 from promptgrid.store.database import Database, now, storable
-from promptgrid.store.documents.tables import collections, document_texts, documents
+from promptgrid.store.documents.tables import collections, document_texts, documents, retrieved
 
 _TEXTS_AT_ONCE = 50
 
@@ -220,12 +220,13 @@ def restore(database: Database, collection_id: str) -> str:
 
 
 def purge(database: Database) -> int:
-    """Deletes the deleted collections permanently, and all texts that no document has any more. Returns the number of
-    collections."""
+    """Deletes the deleted collections permanently, and all texts that no document has any more and no run shows.
+    Returns the number of collections."""
     with database.write() as connection:
         count = connection.execute(collections.delete().where(collections.c.deleted.is_not(None))).rowcount
         used = sa.exists().where(documents.c.text_digest == document_texts.c.digest)
-        connection.execute(document_texts.delete().where(~used))
+        shown = sa.exists().where(retrieved.c.digest == document_texts.c.digest)
+        connection.execute(document_texts.delete().where(~used, ~shown))
     return count
 
 

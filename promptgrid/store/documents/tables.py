@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
 
 from promptgrid.store.schema import metadata as metadata
 
@@ -52,3 +52,22 @@ vectors = Table(
     Column("dimension", Integer, nullable=False),
     Column("data", LargeBinary, nullable=False),  # float16, little-endian
 )
+
+retrieved = Table(
+    "retrieved",
+    metadata,
+    Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
+    Column("retrieval", String, primary_key=True),  # the setting, as in the run's cells
+    Column("case_id", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),  # in the prompt, from 1
+    Column("document", Text, nullable=False),
+    Column("digest", ForeignKey("document_texts.digest"), nullable=False),  # keeps the text when its collection goes
+    Column("title", Text, nullable=False),
+    Column("page", Integer),
+    Column("start", Integer, nullable=False),
+    Column("end", Integer, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("score", Float, nullable=False),
+    Index("retrieved_by_text", "digest"),
+)
+"""The passages that the cells of a run show, once for each case and setting of retrieval."""

@@ -1,0 +1,185 @@
+"""Finds what the cells of a plan show of documents, before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from promptgrid.cases.table import Case
+from promptgrid.documents.chunkers import parse_chunker
+from promptgrid.documents.chunks import Passage
+from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed, is_available, unmade
+from promptgrid.documents.gold import GOLD, QUOTE, check_gold, parse_gold
+from promptgrid.documents.retrievers import (
+    ChunkIndex,
+    ChunkOrder,
+    Hit,
+    Retriever,
+    in_order,
+    load_index,
+    parse_retriever,
+    retrieve,
+)
+from promptgrid.documents.samples import sample_names
+from promptgrid.errors import DocumentsError, StoreError
+from promptgrid.grid import Plan
+from promptgrid.grid.contexts import Contexts, Passages, RetrievedPassage
+from promptgrid.grid.variants import retrievals
+from promptgrid.humanize import many
+from promptgrid.prompt import Parameters
+from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, QUESTION, retrieval_id
+from promptgrid.store import Database
+from promptgrid.store.documents import collections
+from promptgrid.store.documents.collections import CollectionInfo
+
+_AT_ONCE = 256  # texts of which a preflight makes the vectors, by the built-in embedder
+_MOST_CHARS = 4_000_000  # of a collection that is shown whole
+
+
+def with_contexts(
+    database: Database, plan: Plan, *, sends: bool = True, on_progress: OnEmbedded = lambda done, total: None
+) -> Plan:
+    """Returns the plan with what its cells retrieve (`Plan.contexts`); a plan without retrieval is returned as it is.
+    What the plan's run has retrieved before stays.
+
+    With `sends`, the vectors that are missing are made, within the plan's budget; `on_progress` is called with the
+    number of vectors there and the number of texts. Without, nothing is sent: where vectors are missing, the chunks
+    that BM25 finds stand for those of the embedder, and a note says so.
+
+    Raises PlanError, DocumentsError and StoreError for a collection, chunker, retriever, embedder or gold that is not
+    there or does not fit, and for a prompt that shows no `{{ context }}`.
+    """
+    settings = retrievals(plan)
+    if not settings:
+        return plan
+    queries = [query_of(case) for case in plan.cases]
+    made = {name: _made(database, plan, parameters, queries, sends, on_progress)
+            for name, parameters in settings.items()}  # fmt: skip
+    return replace(plan, contexts=_Found(database, made, plan.contexts))
+
+
+def query_of(case: Case) -> str:
+    """Returns the text that is searched for: the input `question`, or else the first one that is no gold. Raises
+    DocumentsError if the case has none."""
+    names = [name for name in case.inputs if name not in (GOLD, QUOTE, CONTEXT, CHUNKS)]
+    if not names:
+        hint = f"Give the cases a column {QUESTION}: its text is searched for."
+        raise DocumentsError(f"Case {case.id} has no input to search for.", hint=hint)
+    return str(case.inputs[QUESTION if QUESTION in names else names[0]])
+
+
+def collection_of(database: Database, name: str) -> CollectionInfo:
+    """Returns the collection with this name or id. Raises StoreError, which says how to get it back if it was deleted,
+    and how to add it if it comes with Promptgrid."""
+    try:
+        return collections.find(database, name)
+    except StoreError as error:
+        if any(name in (info.name, info.id) for info in collections.listed(database, deleted=True)):
+            hint = f"Bring it back: promptgrid documents undelete {name}"
+            raise StoreError(f"The collection of documents {name} was deleted.", hint=hint) from error
+        if name in sample_names():
+            hint = f"One press on the page Documents adds it, or: promptgrid documents add {name}"
+            raise StoreError(f"The sample collection {name} has not been added yet.", hint=hint) from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One setting of retrieval that is ready: the index of the collection, and what is searched in it. `note` says what
+    may be wrong ("": nothing)."""
+
+    index: ChunkIndex
+    retriever: Retriever
+    k: int
+    order: ChunkOrder
+    note: str = ""
+
+
+def _made(
+    database: Database,
+    plan: Plan,
+    parameters: Parameters,
+    queries: Sequence[str],
+    sends: bool,
+    on_progress: OnEmbedded,
+) -> _Setting:
+    collection = collection_of(database, parameters.collection or "")
+    retriever = parse_retriever(parameters.retriever or "")
+    index = load_index(database, collection.id, parse_chunker(parameters.chunker or "recursive"))
+    _check(retriever, index, plan, collection.name)
+    order: ChunkOrder = "best-last" if parameters.chunk_order == "best-last" else "best-first"
+    setting = _Setting(index, retriever, parameters.chunks or 1, order, _few_chunks(index, parameters, collection.name))
+    if not retriever.embeds:
+        return setting
+    texts = [chunk.text for chunk in index.chunks]
+    missing = unmade(database, retriever.embedder, texts) + unmade(database, retriever.embedder, queries, "query")
+    if missing and not sends and (retriever.embedder != LOCAL or missing > _AT_ONCE):
+        note = (
+            f"{many(missing, 'vector')} by {retriever.embedder} {'is' if missing == 1 else 'are'} made when the run"
+            f" starts; until then BM25's chunks stand for those of the retriever {retriever}."
+        )
+        return replace(setting, retriever=Retriever("bm25"), note=note)
+    index.embed(database, retriever.embedder, budget=plan.budget, on_progress=on_progress)
+    embed(database, retriever.embedder, queries, "query", budget=plan.budget)
+    return setting
+
+
+def _check(retriever: Retriever, index: ChunkIndex, plan: Plan, collection: str) -> None:
+    """Raises DocumentsError if the retriever cannot be used with the plan's cases and this collection."""
+    if retriever.embeds and not is_available(retriever.embedder):
+        hint = 'Install it: pip install "promptgrid[documents]", or name one: embedding:embedder=ENDPOINT/MODEL.'
+        raise DocumentsError(f"The retriever {retriever} needs the built-in embedder, which is not there.", hint=hint)
+    if retriever.kind == "oracle" and GOLD not in plan.columns:
+        hint = "Add it to the cases, as DOCUMENT:START-END, or leave the retriever out."
+        raise DocumentsError("The retriever oracle needs a column gold.", hint=hint)
+    chars = sum(len(document.text) for document in index.documents) if retriever.kind == "all" else 0
+    if chars > _MOST_CHARS:
+        message = f"The collection {collection} has {chars:,} characters, which is too much to show whole."
+        raise DocumentsError(message, hint=f"The retriever all takes at most {_MOST_CHARS:,}.")
+
+
+def _few_chunks(index: ChunkIndex, parameters: Parameters, collection: str) -> str:
+    if parameters.chunks is None or parameters.chunks <= len(index.chunks):
+        return ""
+    have = many(len(index.chunks), "chunk")
+    return f"k is {parameters.chunks:,}, and {collection} has {have} by {index.chunker}: all may be found."
+
+
+class _Found:
+    """Searches the collections when the passages of a case are wanted, and keeps them. `before` has what the same run
+    has retrieved earlier."""
+
+    def __init__(self, database: Database, settings: dict[str, _Setting], before: Contexts | None) -> None:
+        self._database, self._settings, self._before = database, settings, before
+        self._passages: dict[tuple[str, str], Passages] = {}
+        self.notes: Sequence[str] = list(dict.fromkeys(setting.note for setting in settings.values() if setting.note))
+
+    def passages(self, parameters: Parameters, case: Case) -> Passages:
+        """Returns the passages of the case by these parameters, in the order of the prompt. Raises DocumentsError if
+        the gold of the case does not fit the documents."""
+        name = (retrieval_id(parameters), case.id)
+        if name not in self._passages:
+            earlier = self._before.passages(parameters, case) if self._before else ()
+            self._passages[name] = earlier or self._search(self._settings[name[0]], case)
+        return self._passages[name]
+
+    def _search(self, setting: _Setting, case: Case) -> Passages:
+        gold = _gold_of(case, setting.index) if setting.retriever.kind == "oracle" else []
+        hits = retrieve(self._database, setting.index, setting.retriever, query_of(case), setting.k, gold=gold)
+        return tuple(_passage(hit) for hit in in_order(hits, setting.order))
+
+
+def _gold_of(case: Case, index: ChunkIndex) -> list[Passage]:
+    try:
+        gold = parse_gold(str(case.inputs.get(GOLD, "")))
+        check_gold(gold, index.by_name, str(case.inputs.get(QUOTE, "")))
+    except DocumentsError as error:
+        raise DocumentsError(f"Case {case.id}: {error.message}", hint=error.hint) from error
+    return gold
+
+
+def _passage(hit: Hit) -> RetrievedPassage:
+    chunk, document = hit.chunk, hit.chunk.document
+    return RetrievedPassage(
+        document.name, document.digest, chunk.title, chunk.page, chunk.start, chunk.end, hit.rank, hit.score, chunk.text
+    )

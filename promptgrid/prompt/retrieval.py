@@ -1,0 +1,82 @@
+"""Reads and writes what a prompt retrieves from documents, under `metadata.retrieval`, and fills in the defaults.
+
+    retrieval: {collection: manuals, chunker: "sentences:size=60", retriever: bm25, k: 3, order: best-first}
+
+The template shows the chunks as `{{ context }}`, one text in which each has its number, or by the list `chunks`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from promptgrid.prompt.front_matter import Field
+from promptgrid.prompt.parameters import RETRIEVAL_PARAMETERS, SPECS, Parameters
+
+CONTEXT, CHUNKS = "context", "chunks"
+"""The variables that retrieval fills: a text, and a list of mappings with number, title, page, document, text."""
+
+QUESTION, GOLD = "question", "gold"
+"""The column whose text is searched for (else: the first input), and that with the gold passages, for `oracle`."""
+
+_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {"chunker": "recursive", "retriever": "bm25", "chunks": 5, "chunk_order": "best-first"}
+)
+_FIELDS = {"collection": "collection", "chunker": "chunker", "retriever": "retriever", "k": "chunks",
+           "order": "chunk_order"}  # fmt: skip
+_WITHOUT_SEARCH = ("all", "oracle")
+
+
+def read_retrieval(retrieval: Field) -> dict[str, Any]:
+    """Returns the values in the field, by the names of Parameters. Raises PromptError with the line for a field that is
+    not known, a missing collection, or a value that is out of range."""
+    fields, specs = retrieval.fields(), {spec.name: spec for spec in SPECS}
+    for name, field in fields.items():
+        if name not in _FIELDS:
+            raise field.error(f"is not known: a retrieval has {', '.join(_FIELDS)}")
+    if "collection" not in fields or not fields["collection"].text().strip():
+        raise retrieval.error("names no collection of documents")
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        spec = specs[_FIELDS[name]]
+        value = field.whole() if spec.kind is int else field.text().strip()
+        if isinstance(value, int) and not spec.low <= value <= spec.high:
+            raise field.error(f"is {value}, and goes from {spec.low:,} to {spec.high:,}")
+        if spec.closed and value not in spec.offered:
+            raise field.error(f"is {value!r}, and can be {' or '.join(map(str, spec.offered))}")
+        values[spec.name] = value
+    return values
+
+
+def retrieval_fields(parameters: Parameters) -> dict[str, Any]:
+    """Returns the prompt's parameters of retrieval as `read_retrieval` reads them; empty without a collection."""
+    values = {name: getattr(parameters, ours) for name, ours in _FIELDS.items()}
+    return {n: v for n, v in values.items() if v is not None} if parameters.collection else {}
+
+
+def with_defaults(parameters: Parameters) -> Parameters:
+    """Returns the parameters with the defaults of those of retrieval that are not set, if there is a collection."""
+    if parameters.collection is None:
+        return parameters
+    return replace(parameters, **{n: v for n, v in _DEFAULTS.items() if getattr(parameters, n) is None})
+
+
+def effective(parameters: Parameters) -> Parameters:
+    """Returns the parameters without those of retrieval that change nothing: without documents only the retriever
+    `none` stays, and `all` and `oracle` need neither a chunker nor a number of chunks."""
+    kind = (parameters.retriever or "").partition(":")[0]
+    if kind == "none":
+        return replace(parameters, chunker=None, chunks=None, chunk_order=None)
+    return replace(parameters, chunker=None, chunks=None) if kind in _WITHOUT_SEARCH else parameters
+
+
+def retrieval_id(parameters: Parameters) -> str:
+    """Returns 12 hex digits of a hash of the parameters of retrieval; "" if there is no collection."""
+    if parameters.collection is None:
+        return ""
+    values = [getattr(parameters, name) for name in RETRIEVAL_PARAMETERS]
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]

@@ -1,0 +1,85 @@
+"""Stores what was retrieved for the cells of a run, and gives it back: to the runner, and to whatever measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
+
+from promptgrid.cases.table import Case
+from promptgrid.grid.contexts import Context, Passages, RetrievedPassage
+from promptgrid.prompt import Parameters
+from promptgrid.prompt.retrieval import retrieval_id
+from promptgrid.store.database import Database, Row, storable, write_many
+from promptgrid.store.documents.tables import document_texts, retrieved
+from promptgrid.store.schema import cases, cells
+
+_INSERT = insert(retrieved).on_conflict_do_nothing()
+_TEXTS = 64  # kept in memory
+_FIELDS = ("document", "digest", "title", "page", "start", "end", "rank", "score")
+_COLUMNS = [retrieved.c[name] for name in _FIELDS]
+
+
+def retrieved_of(database: Database, run_id: str, position: int) -> Passages:
+    """Returns the passages that the prompt of the run's cell at `position` shows, in the order of the prompt: the one
+    at index n - 1 is called [n] there. Each has its document (name and digest of the text), start and end in that text,
+    rank (1: the best), score and text. Empty if the cell retrieves nothing, or if nothing was found."""
+    mine = (cells.c.run_id == run_id) & (cells.c.position == position)
+    joined = cells.join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
+    with database.read() as connection:
+        cell = connection.execute(sa.select(cells.c.retrieval, cases.c.case_id).select_from(joined).where(mine)).first()
+    return StoredContexts(database, run_id).by_setting(cell.case_id).get(cell.retrieval, ()) if cell else ()
+
+
+class StoredContexts:
+    """What was retrieved when the run was planned. A collection that has changed or was deleted since changes
+    nothing."""
+
+    notes: Sequence[str] = ()
+
+    def __init__(self, database: Database, run_id: str) -> None:
+        self._database, self._run_id = database, run_id
+        self._text = lru_cache(maxsize=_TEXTS)(self._read_text)
+        self._latest: tuple[str, Mapping[str, Passages]] = ("", {})
+
+    def passages(self, parameters: Parameters, case: Case) -> Passages:
+        """Returns the passages of the case by these parameters, in the order of the prompt."""
+        case_id, by_setting = self._latest
+        if case_id != case.id or not by_setting:  # the cells of one case follow each other
+            self._latest = case.id, (by_setting := self.by_setting(case.id))
+        return by_setting.get(retrieval_id(parameters), ())
+
+    def by_setting(self, case_id: str) -> dict[str, Passages]:
+        """Returns the passages of the case by each setting of retrieval (`retrieval_id`) that found any."""
+        mine = (retrieved.c.run_id == self._run_id) & (retrieved.c.case_id == storable(case_id))
+        query = sa.select(retrieved.c.retrieval, *_COLUMNS).where(mine)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(retrieved.c.retrieval, retrieved.c.number)).all()
+        passages: dict[str, list[RetrievedPassage]] = {}
+        for setting, *values in rows:
+            fields: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
+            text = self._text(fields["digest"])[fields["start"] : fields["end"]]
+            passages.setdefault(setting, []).append(RetrievedPassage(**fields, text=text))
+        return {setting: tuple(ones) for setting, ones in passages.items()}
+
+    def _read_text(self, digest: str) -> str:
+        with self._database.read() as connection:
+            query = sa.select(document_texts.c.text).where(document_texts.c.digest == digest)
+            return str(connection.scalars(query).one())
+
+
+def insert_contexts(connection: sa.Connection, run_id: str, contexts: Mapping[tuple[str, str], Context]) -> None:
+    """Stores the contexts, by the id of the case and of the setting; one that the run has stays as it is."""
+    rows = [row for (case_id, _), context in contexts.items() for row in _rows(run_id, case_id, context)]
+    write_many(connection, _INSERT, rows)
+
+
+def _rows(run_id: str, case_id: str, context: Context) -> Sequence[Row]:
+    return [
+        {"run_id": run_id, "retrieval": context.id, "case_id": storable(case_id), "number": number}
+        | {name: getattr(one, name) for name in _FIELDS}
+        for number, one in enumerate(context.passages, 1)
+    ]
