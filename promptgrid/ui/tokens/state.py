@@ -136,7 +136,7 @@ def _put(text: str) -> None:
     st.session_state.pop("tokens_page", None)
     forget_typed(WATCH)
     st.session_state[_LOAD] = False
-    if st.session_state[VIEW] == "Two languages":
+    if st.session_state[VIEW] in ("Two languages", "Meaning"):
         st.session_state[VIEW] = "Pieces"
 
 

@@ -15,6 +15,7 @@ from promptgrid.tokens import Tokenization
 from promptgrid.ui.tokens import state
 from promptgrid.ui.tokens.context import context
 from promptgrid.ui.tokens.languages import languages_view
+from promptgrid.ui.tokens.meaning import meaning_view
 from promptgrid.ui.tokens.pieces import hexadecimal, pieces_view, place, visible
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.live_text import token_note, watch_text
@@ -31,8 +32,8 @@ _WORD = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]|[\p{L}\p{M}\p{N}_'’-
 
 @st.fragment
 def body() -> None:
-    """Draws the view that the user selects: Pieces, Lines, Two languages or Context. Typing in the text reruns only
-    this part of the page."""
+    """Draws the view that the user selects: Pieces, Lines, Two languages, Context or Meaning. Typing in the text reruns
+    only this part of the page."""
     name = st.segmented_control("View", list(VIEWS), key=state.VIEW, required=True, label_visibility="collapsed")
     try:
         state.prepare()
@@ -202,4 +203,5 @@ VIEWS: Mapping[str, Callable[[Sequence[str]], None]] = {
     "Lines": lines,
     "Two languages": languages_view,
     "Context": context,
+    "Meaning": meaning_view,
 }

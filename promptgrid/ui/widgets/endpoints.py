@@ -26,7 +26,8 @@ def embedder_field(current: str = "", *, key: str, **options: Any) -> str:
     like one, or what the user types as ENDPOINT/MODEL; "" if none is chosen. `current` is selected at first. Says how
     to get an embedder if there is none. `options` are further arguments of the widget."""
     served = [ref for ref in server.model_refs() if _EMBEDS.search(ref.partition("/")[2])]
-    refs = list(dict.fromkeys([*([LOCAL] if is_available(LOCAL) else []), *served, *([current] if current else [])]))
+    known = [LOCAL, *served] if is_available(LOCAL) else served
+    refs = list(dict.fromkeys([*known, *filter(None, [current, st.session_state.get(key)])]))
     selected = st.selectbox(
         "Embedder",
         refs,
