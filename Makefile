@@ -1,14 +1,21 @@
 # `make run` opens the dashboard, `make test` runs the tests; each sets up what it needs in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
+TORCH ?= torch==2.13.0
 
-.PHONY: run test fuzz check bench reference screenshots
+.PHONY: run test test-tune tune-demo fuzz check bench reference screenshots
 
 run: .venv/installed
 	$(BIN)/promptgrid
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-tune: .venv-tune/installed  # a real tuning, with PyTorch in an environment of its own
+	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py $(ARGS)
+
+tune-demo: .venv-tune/installed  # base, few-shot and tuned on one task: ten minutes on two cores
+	.venv-tune/bin/python -m benchmarks.tune $(ARGS)
 
 fuzz: .venv/installed-dev  # for minutes; `make test` tries 40 inputs a fuzzer
 	FUZZ=$${FUZZ:-5000} $(BIN)/python -m pytest -n 2 tests/fuzz $(ARGS)
@@ -45,6 +52,12 @@ screenshots: .venv/installed-dev
 	@echo "Setting up .venv: a minute or two, once"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -e .
+	touch $@
+
+.venv-tune/installed: pyproject.toml  # $(TORCH) first: without a version, pip takes the newest, for NVIDIA cards on Linux
+	$(PYTHON) -m venv .venv-tune
+	.venv-tune/bin/python -m pip install --quiet $(TORCH)
+	.venv-tune/bin/python -m pip install --quiet -e ".[tune]" "pytest>=9.0,<10"
 	touch $@
 
 .venv/installed-dev: .venv/installed

@@ -12,14 +12,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from promptgrid.builtin import adapters, unpacking
+from promptgrid.builtin import adapters, unpacking, weights
 from promptgrid.tuning import jobs
+from promptgrid.tuning.exports import export_adapter
 from promptgrid.tuning.job import ACTIVE, TuningJob, TuningState
 from promptgrid.tuning.lora_gguf import permuted, write_adapter
 from promptgrid.tuning.prepared import PreparedData
@@ -32,6 +34,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::Deprec
 THINGS = ("lamp", "tent", "watch", "drill", "scarf", "kettle", "pillow", "printer")
 SETTINGS = TuningSettings(epochs=2, rate=1e-3)
 WAIT_S = 300
+
+Top = list[tuple[int, float]]
 
 
 def example(thing: str, *, good: bool) -> dict[str, Any]:
@@ -119,43 +123,42 @@ def test_the_best_epoch_becomes_an_adapter_with_its_manifest(tuned: tuple[Tuning
     assert losses[2] < losses[1] < losses[0] / 2
 
 
-def prompts() -> list[list[int]]:
-    from promptgrid.builtin import weights
+@cache
+def tokenizer_of_base() -> Any:
     from promptgrid.tuning import base
 
-    tokenizer = base.load_tokenizer(base.base_folder(weights.require()))
+    return base.load_tokenizer(base.base_folder(weights.require()))
+
+
+@pytest.fixture
+def prompts(tuned: tuple[TuningState, TuningState], _home: None) -> list[list[int]]:
+    """The held-out questions and two others, as token ids."""
+    tokenizer = tokenizer_of_base()
     texts = [example["messages"] for example in data().held_out]
     texts += [[{"role": "user", "content": text}] for text in ("Name a colour.", "What is the capital of France?")]
     forms = [tokenizer.apply_chat_template(text, tokenize=False, add_generation_prompt=True) for text in texts]
     return [tokenizer(form, add_special_tokens=False)["input_ids"] for form in forms]
 
 
-def of_llama(*files: Path) -> list[list[tuple[int, float]]]:
+def of_llama(prompts: list[list[int]], *files: Path) -> list[list[Top]]:
+    """The ten most probable tokens for each prompt, of the weights and of each adapter on them."""
     script = Path(__file__).with_name("llama_probabilities.py")
     command = [sys.executable, str(script), *map(str, files)]
-    done = subprocess.run(command, input=json.dumps(prompts()), capture_output=True, text=True, check=True)
-    return [[(token, logp) for token, logp in one] for one in json.loads(done.stdout)]
+    done = subprocess.run(command, input=json.dumps(prompts), capture_output=True, text=True, check=True)
+    return [[[(token, logp) for token, logp in top] for top in one] for one in json.loads(done.stdout)]
 
 
-def of_torch(model: Any) -> list[np.ndarray]:
-    import torch
-
-    with torch.inference_mode():
-        return [model(input_ids=torch.tensor([ids])).logits[0, -1].log_softmax(-1).numpy() for ids in prompts()]
-
-
-def difference(llama: Sequence[Sequence[tuple[int, float]]], torch: Sequence[np.ndarray]) -> float:
+def difference(llama: Sequence[Top], torch: Sequence[np.ndarray]) -> float:
     """The mean difference of the log-probabilities of llama.cpp's ten most probable tokens."""
     pairs = zip(llama, torch, strict=True)
     return float(np.mean([abs(logp - one[token]) for top, one in pairs for token, logp in top]))
 
 
 def test_llama_cpp_gives_the_probabilities_of_pytorch_and_would_not_with_rows_in_the_wrong_order(
-    tuning_home: Path, tmp_path: Path
+    prompts: list[list[int]], tmp_path: Path
 ) -> None:
     import torch
 
-    from promptgrid.builtin import weights
     from promptgrid.tuning import base
 
     model, _ = base.load(base.base_folder(weights.require()), SETTINGS)
@@ -165,37 +168,33 @@ def test_llama_cpp_gives_the_probabilities_of_pytorch_and_would_not_with_rows_in
             torch.nn.init.normal_(parameter, std=0.1)
     arrays = base.gguf_arrays(base.adapter_state(model), model.config)
     write_adapter(tmp_path / "right.gguf", arrays, SETTINGS.alpha)
-    # applied once more, the order is another one again
+    # permuted once more, the order is another one again
     wrong = {name: (a, permuted(b, 9) if name.endswith("attn_q") else b) for name, (a, b) in arrays.items()}
     write_adapter(tmp_path / "wrong.gguf", wrong, SETTINGS.alpha)
-    exact, expected = unpacking.unpacked(weights.require()), of_torch(model)
-    assert difference(of_llama(exact), expected) > 0.5  # the adapter changes much
-    assert difference(of_llama(exact, tmp_path / "right.gguf"), expected) < 0.05
-    assert difference(of_llama(weights.require(), tmp_path / "right.gguf"), expected) < 0.3  # what Q4_1 costs
-    assert difference(of_llama(exact, tmp_path / "wrong.gguf"), expected) > 0.2
+    with torch.inference_mode():
+        scores = [model(input_ids=torch.tensor([ids])).logits[0, -1] for ids in prompts]
+    expected = [one.log_softmax(-1).numpy() for one in scores]
+    exact = unpacking.unpacked(weights.require())
+    without, right, in_disorder = of_llama(prompts, exact, tmp_path / "right.gguf", tmp_path / "wrong.gguf")
+    assert difference(without, expected) > 0.5  # the adapter changes much
+    assert difference(right, expected) < 0.05
+    assert difference(in_disorder, expected) > 0.2
 
 
-def test_the_tuned_model_is_served_and_answers_otherwise(tuned: tuple[TuningState, TuningState]) -> None:
-    from promptgrid.builtin import weights
-    from promptgrid.tuning import base
-    from promptgrid.tuning.exports import export_adapter
-
+def test_the_tuned_model_is_served_and_answers_otherwise(prompts: list[list[int]]) -> None:
     adapter = adapters.find("words")
-    tokenizer = base.load_tokenizer(base.base_folder(weights.require()))
     merged = adapter.path.with_name("merged.gguf")
     export_adapter(adapter, merged, "Q8_0")
-    words = [
-        [tokenizer.decode([top[0][0]]) for top in of_llama(*files)[:4]]
-        for files in ((weights.require(),), (weights.require(), adapter.path), (merged,))
-    ]
-    first = [tokenizer.decode(tokenizer(one["reply"])["input_ids"][:1]) for one in data().held_out]
+    (base, tuned), (taken_away,) = of_llama(prompts, weights.require(), adapter.path), of_llama(prompts, merged)
+    tokenizer = tokenizer_of_base()
+    first = [tokenizer(one["reply"])["input_ids"][0] for one in data().held_out]
+    words = [[top[0][0] for top in tops[:4]] for tops in (base, tuned, taken_away)]
     assert words[1] == words[2] == first != words[0]
 
 
 def test_less_memory_means_fewer_examples_at_a_time_and_the_same_step(
     tuned: tuple[TuningState, TuningState], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from promptgrid.builtin import weights
     from promptgrid.tuning import base, objective, training
 
     job = TuningJob("memory")
