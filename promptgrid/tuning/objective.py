@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy, logsigmoid
+from transformers import DynamicCache, GenerationConfig
 
 from promptgrid.tuning.settings import TuningSettings
 
@@ -71,11 +72,11 @@ def reply_scores(model: Any, pairs: Sequence[Pair]) -> tuple[torch.Tensor, torch
         rows += [row] * len(reply)
         columns += range(len(rest) - len(reply) - 1, len(rest) - 1)
         targets += reply
-    before = None
-    if start:
-        before = base.model(input_ids=torch.tensor([pairs[0][0][:start]]), use_cache=True).past_key_values
+    before = DynamicCache() if start else None
+    if before is not None:
+        base.model(input_ids=torch.tensor([pairs[0][0][:start]]), cache=before, use_cache=True)
         before.batch_repeat_interleave(len(pairs))
-    hidden = base.model(input_ids=ids, past_key_values=before, use_cache=bool(start)).last_hidden_state
+    hidden = base.model(input_ids=ids, cache=before, use_cache=before is not None).last_hidden_state
     scores = base.lm_head(hidden[rows, columns]).float()
     of_pair, right = torch.tensor(rows), torch.tensor(targets)
     logps = -cross_entropy(scores, right, reduction="none")
@@ -112,8 +113,6 @@ def loss_of(model: Any, examples: Sequence[EncodedExample], settings: TuningSett
 
 def generated(model: Any, tokenizer: Any, prompts: Sequence[Sequence[int]], most: int) -> list[str]:
     """Returns the model's reply of at most `most` tokens to each prompt, at temperature 0."""
-    from transformers import GenerationConfig
-
     longest = max(map(len, prompts))
     end = tokenizer.eos_token_id
     ids = torch.tensor([[end] * (longest - len(prompt)) + list(prompt) for prompt in prompts])

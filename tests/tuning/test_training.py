@@ -144,7 +144,10 @@ def of_llama(prompts: list[list[int]], *files: Path) -> list[list[Top]]:
     """The ten most probable tokens for each prompt, of the weights and of each adapter on them."""
     script = Path(__file__).with_name("llama_probabilities.py")
     command = [sys.executable, str(script), *map(str, files)]
-    done = subprocess.run(command, input=json.dumps(prompts), capture_output=True, text=True, check=True)
+    environment = {**os.environ, "GOMP_SPINCOUNT": "0"}  # else idle threads take the time of the others
+    done = subprocess.run(
+        command, input=json.dumps(prompts), capture_output=True, text=True, check=True, env=environment
+    )
     return [[[(token, logp) for token, logp in top] for top in one] for one in json.loads(done.stdout)]
 
 
