@@ -70,6 +70,10 @@ def _tune(job: TuningJob) -> TuningState:
     tuning = Tuning(job, model, tokenizer)
     try:
         tuning.run()
+        if settings.method == "dpo":
+            from promptgrid.tuning.preference_report import measured
+
+            tuning.update(status="judging", result=measured(tuning))
     except Stopped as stopped:
         return _ended(job, tuning.state, stopped.wanted)
     made = job.folder / "adapter.gguf"

@@ -7,6 +7,7 @@ steps.jsonl     one object per step: step, epoch, loss
 checkpoint.pt   what the tuning needs to go on: after every epoch, and where it was paused
 wanted          "pause" or "cancel", written by another process
 alive.lock      held by the process as long as it lives: the system frees it, even after kill -9
+replies.jsonl   dpo: the replies to the held-out prompts before and after
 log.txt         the output of the process
 """
 
@@ -108,6 +109,11 @@ class TuningJob:
     def steps(self) -> list[dict[str, Any]]:
         """Returns step, epoch and loss of all steps so far."""
         return list(_objects(self.folder / "steps.jsonl"))
+
+    def replies(self) -> list[dict[str, Any]]:
+        """Returns the replies to the held-out prompts `before` and `after` a tuning by preferences; [] if there are
+        none yet."""
+        return list(_objects(self.folder / "replies.jsonl"))
 
     def add_step(self, **values: Any) -> None:
         """Appends a step."""

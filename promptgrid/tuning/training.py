@@ -94,7 +94,7 @@ class Tuning:
         self.update(status="tuning")
         started, first = time.monotonic(), self.state.step
         for chosen in batches(len(self.learn), self.settings, number)[first % self.per_epoch :]:
-            self._heed()
+            self.heed()
             loss = self._step([self.learn[index] for index in chosen])
             step = self.state.step + 1
             self.job.add_step(step=step, epoch=number, loss=round(loss, 5))
@@ -215,10 +215,11 @@ class Tuning:
 
     def _parts(self, examples: Sequence[EncodedExample]) -> Iterator[Sequence[EncodedExample]]:
         for part in _cut(examples, min(_JUDGED_AT_ONCE, 2 * self.state.at_a_time)):
-            self._heed()
+            self.heed()
             yield part
 
-    def _heed(self) -> None:
+    def heed(self) -> None:
+        """Raises Stopped if another process asked for a pause or for the end."""
         if wanted := self.job.wanted():
             raise Stopped(wanted)
 

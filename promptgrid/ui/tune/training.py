@@ -139,5 +139,13 @@ def _live(job: TuningJob, drawn_as: TuningStatus) -> None:
     facts = [f"{humanize.many(state.examples, 'example')}, {state.held_out:,} held out", *state.notes]
     if state.peak_bytes:
         facts.append(f"{humanize.duration(state.cpu_s)} of CPU time, {humanize.size(state.peak_bytes)} of memory")
+    facts += [f"{name}: {value}" for name, value in state.result.items()]
     for fact in facts:
         st.caption(plain(fact))
+    if replies := job.replies():
+        with st.expander(f"Replies to held-out prompts, before and after ({len(replies)})"):
+            rows = [
+                {"prompt": reply["messages"][-1]["content"], "before": reply["before"], "after": reply["after"]}
+                for reply in replies
+            ]
+            st.dataframe(rows, hide_index=True, key="tuning_replies")
