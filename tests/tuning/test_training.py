@@ -222,3 +222,59 @@ def test_less_memory_means_fewer_examples_at_a_time_and_the_same_step(
     assert tuning._step(tuning.learn) == pytest.approx(whole, rel=1e-4)
     assert job.state().at_a_time == 2
     assert "4 examples at a time instead of 8" in job.state().notes[0]
+
+
+def tiny() -> Any:
+    """A model of the same architecture with weights drawn at random, and a new adapter on it."""
+    import peft
+    import torch
+    import transformers
+
+    from promptgrid.tuning.lora_gguf import WEIGHTS
+
+    torch.manual_seed(5)
+    form = transformers.LlamaConfig(
+        vocab_size=49152, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, tie_word_embeddings=True,
+    )  # fmt: skip
+    return peft.get_peft_model(
+        transformers.LlamaForCausalLM(form), peft.LoraConfig(r=4, lora_alpha=8, target_modules=list(WEIGHTS))
+    )
+
+
+def test_a_beginning_that_is_computed_once_changes_no_value() -> None:
+    import torch
+
+    from promptgrid.tuning.objective import reply_scores
+
+    start = list(range(100, 120))
+    pairs = [([*start, 7, 8], [9, 10]), ([*start, 11], [12]), ([*start, 13, 14, 15], [16, 17, 18])]
+    model = tiny()
+    sums, _ = reply_scores(model, pairs)
+    for (prompt, reply), value in zip(pairs, sums.tolist(), strict=True):
+        scores = model(input_ids=torch.tensor([[*prompt, *reply]])).logits[0].detach().log_softmax(-1)
+        assert value == pytest.approx(sum(float(scores[len(prompt) - 1 + n, token]) for n, token in enumerate(reply)))
+
+
+def preference(thing: str) -> dict[str, Any]:
+    question = [{"role": "user", "content": f"Is a {thing} useful?"}]
+    return {"messages": question, "reply": "Yes.", "rejected": f"A {thing} is, as many say, of much use in a house."}
+
+
+def test_preferences_are_learned_and_the_preferred_reply_gets_no_worse() -> None:
+    from promptgrid.tuning import preference_report, training
+
+    job = TuningJob("votes")
+    job.folder.mkdir()
+    job.write_settings(TuningSettings(method="dpo", epochs=3, rate=1e-2))
+    (job.folder / "learn.jsonl").write_text("".join(json.dumps(preference(one)) + "\n" for one in THINGS))
+    (job.folder / "held_out.jsonl").write_text("".join(json.dumps(preference(one)) + "\n" for one in ("hat", "bag")))
+    job.write_state(TuningState())
+    tuning = training.Tuning(job, tiny(), tokenizer_of_base())
+    state = tuning.run()
+    losses = [point["held_out_loss"] for point in state.curve]
+    assert losses[-1] < losses[0]
+    assert state.curve[-1]["accuracy"] == 1.0
+    result = preference_report.measured(tuning)
+    assert result["held-out prompts"] == len(job.replies()) == 2
+    assert {"before", "after"} <= job.replies()[0].keys()
