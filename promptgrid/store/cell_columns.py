@@ -203,8 +203,10 @@ def alike(database: Database, run_id: str) -> dict[str, list[Alike]]:
 
 def counted_and_reported(database: Database, run_id: str) -> dict[str, tuple[int, int, int]]:
     """Returns, by ENDPOINT/MODEL, three numbers over the replies that report their prompt's tokens: how many there are,
-    the tokens counted before sending, and the tokens reported."""
+    the tokens counted before sending, and the tokens reported. Cells of several calls are left out: the count is that
+    of the first prompt, the reply that of the last."""
     both = replies.c.prompt_tokens.is_not(None) & cells.c.prompt_tokens_counted.is_not(None)
+    both &= sa.func.coalesce(cells.c.calls, 1) == 1
     sums = (sa.func.count(), sa.func.sum(cells.c.prompt_tokens_counted), sa.func.sum(replies.c.prompt_tokens))
     query = (
         sa.select(cells.c.endpoint, cells.c.model, *sums)
