@@ -48,6 +48,20 @@ def slots(properties: Mapping[str, Any]) -> int | None:
     return total if type(total) is int and 0 < total <= MAX_SLOTS else None
 
 
+def takes_tools(properties: Mapping[str, Any]) -> bool:
+    """Tells, by llama.cpp's answer to /props, whether the chat template of its model writes tools into the prompt. If
+    it does not, the server takes `tools` and ignores them. True for an answer that does not say so."""
+    caps = properties.get("chat_template_caps")
+    return not (isinstance(caps, Mapping) and caps.get("supports_tools") is False)
+
+
+def ignored_tools(model: str) -> EndpointError:
+    """Returns the error for a request with tools that the server would ignore."""
+    message = f"The chat template of {model} takes no tools: the server would ignore them. Nothing was sent."
+    hint = "Start llama.cpp with a chat template that has tools, or take another model."
+    return EndpointError("refused_parameter", message, hint=hint, param="tools")
+
+
 def replies(text: str, n: int, **common: Any) -> list[Reply]:
     """Returns a Reply per choice, at most `n`, from `text`, the body of a response of /completion. `common` holds the
     fields that are the same in all replies.

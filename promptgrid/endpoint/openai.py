@@ -51,16 +51,13 @@ class OpenAIEndpoint:
         self._pool: Pool | None = None
         self._client: openai.AsyncOpenAI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._slots = slots
+        self._slots, self._takes_tools = slots, True
         self._prepared = slots is not None or not settings.is_loopback
         self._one_by_one = False
         self._readable = False  # something that the endpoint sent was what the protocol promises
         self._bodies, self._wording = wire.Bodies(), wire.Wording()
         self._served: list[str] | None = None
         self._counter = TokenCounter(settings)
-
-    def __repr__(self) -> str:
-        return f"OpenAIEndpoint({self.name!r}, {self.settings.base_url!r})"
 
     @property
     def name(self) -> str:
@@ -85,8 +82,7 @@ class OpenAIEndpoint:
 
     @property
     def parallel_repeats(self) -> bool:
-        """Whether a reply at temperature 0 or with a seed stays the same while other requests are in flight: False for
-        llama.cpp."""
+        """Whether a reply at temperature 0 or with a seed is the same beside other requests: False for llama.cpp."""
         return self._slots is None
 
     @property
@@ -95,14 +91,14 @@ class OpenAIEndpoint:
         return self._slots is not None
 
     async def prepare(self) -> None:
-        """Asks a server on this machine for its number of slots, which llama.cpp reports. Does so at every call until
-        the server has answered once."""
+        """Asks a server on this machine for what llama.cpp reports in /props, until it has answered once."""
         if self._prepared:
             return
         with suppress(EndpointError):
             answer = await self._connected().ask(f"{self._counter.root}/props", timeout_s=PREPARE_S)
             self._prepared = True
-            self._slots = llama_cpp.slots(parsed(answer.text)) if answer.status == 200 else None
+            known = parsed(answer.text) if answer.status == 200 else {}
+            self._slots, self._takes_tools = llama_cpp.slots(known), llama_cpp.takes_tools(known)
 
     def wire(self, request: Request) -> dict[str, Any]:
         """Returns the request's usual JSON body, of which the cell's key is made; `complete` may send another form of
@@ -115,7 +111,7 @@ class OpenAIEndpoint:
         """Sends the request and returns one reply per choice. Raises EndpointError and nothing else."""
         resent: tuple[Resent, ...] = ()
         while True:
-            sent, started = self._wording.body(self.wire(request), request.model), time.perf_counter()
+            sent, started = self._sent(request), time.perf_counter()
             try:
                 return await self._complete(request, sent, resent=resent)
             except EndpointError as error:
@@ -126,6 +122,12 @@ class OpenAIEndpoint:
                     raise
                 resent += (Resent(error.kind, str(error), (time.perf_counter() - started) * 1000),)
 
+    def _sent(self, request: Request, *, stream: bool = False) -> Mapping[str, Any]:
+        """Returns the body to send. Raises EndpointError(refused_parameter) for tools that the server would ignore."""
+        if request.tools and not self._takes_tools:
+            raise llama_cpp.ignored_tools(request.model)
+        return self._wording.body(self.wire(request), request.model, stream=stream)
+
     async def _complete(self, request: Request, sent: Mapping[str, Any], **common: Any) -> list[Reply]:
         started = time.perf_counter()
         answer = await self._connected().ask(self._url(request), wire.encoded(sent))
@@ -135,7 +137,7 @@ class OpenAIEndpoint:
         """Yields the reply in pieces; the last piece holds the whole reply. Closing the generator early closes the
         connection. Raises EndpointError."""
         while True:
-            sent, fold = self._wording.body(self.wire(request), request.model, stream=True), Fold()
+            sent, fold = self._sent(request, stream=True), Fold()
             try:
                 async with aclosing(self._streamed(request, sent, fold)) as pieces:
                     async for delta in pieces:
@@ -203,9 +205,8 @@ class OpenAIEndpoint:
         body = wire.encoded({"model": model, "input": list(texts), "encoding_format": "float"})
         started = time.perf_counter()
         answer = await self._connected().ask(f"{self.settings.base_url}/embeddings", body)
-        latency = (time.perf_counter() - started) * 1000
         refusals.check_status(answer, self.settings, model)
-        return embeddings(answer.text, len(texts), latency)
+        return embeddings(answer.text, len(texts), (time.perf_counter() - started) * 1000)
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -268,10 +269,9 @@ class OpenAIEndpoint:
         """Returns the connections that belong to the running event loop, opened at the first call."""
         self._follow_loop()
         if self._pool is None:
-            wanted = headers.request_headers(self.settings)
             from promptgrid.endpoint import pool
 
-            self._pool = pool.opened(self.settings, wanted)
+            self._pool = pool.opened(self.settings, headers.request_headers(self.settings))
         return self._pool
 
     def _sdk(self) -> openai.AsyncOpenAI:

@@ -230,6 +230,21 @@ def test_tools_that_a_model_refuses_are_refused_once_and_later_plans_know(
     assert "refused tools on" in skipped.reason
 
 
+def test_tools_that_llama_cpp_would_ignore_are_not_sent_and_later_plans_know(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with HostileServer(kind="llama.cpp") as server:
+        server.slots, server.takes_tools = 2, False
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        plan = api.plan(PROMPT, CASES, models="openai/tools", checks=["exact"])
+        rows = list(result_rows(database, a_run(database, plan)))
+        assert [row.status for row in rows] == ["refused"] * 2
+        assert all("takes no tools" in row.error for row in rows)
+        assert sent(server) == []
+        (skipped,) = client.preflight(database, plan).skipped
+        assert "takes no tools" in skipped.reason
+
+
 def test_a_required_call_that_does_not_come_is_said(database: Database, endpoint: HostileServer) -> None:
     (row,) = ran(database, "tools-ignored", cases=CASES[:1], tool_choice="required")
     assert row.output == "I do not know."

@@ -53,7 +53,8 @@ class HostileServer:
     `latency_s` goes before every answer. `passes` is how many more calls are answered, None for all; the others are
     held, so that a test sees a run in progress for as long as it needs. More than `max_in_flight` calls at a time are
     refused (429, no Retry-After).
-    `slots`, for "llama.cpp", is what /props tells and the most choices that one call may ask for.
+    `slots`, for "llama.cpp", is what /props tells and the most choices that one call may ask for; `takes_tools` is
+    whether /props says that the chat template has tools.
     """
 
     def __init__(self, *, port: int = 0, kind: str = "plain", api_key: str = "") -> None:
@@ -66,6 +67,7 @@ class HostileServer:
         self.passes: int | None = None
         self.max_in_flight: int | None = None
         self.slots: int | None = None
+        self.takes_tools = True
         self.buckets: list[Bucket] = []
         self.stopping = False
         self._scripts: dict[str, list[str]] = {}
@@ -219,7 +221,10 @@ class HostileServer:
 
     async def _props(self, request: Request) -> Response:
         await self.record(request)
-        return error(404, "Not found.") if self.slots is None else JSONResponse({"total_slots": self.slots})
+        if self.slots is None:
+            return error(404, "Not found.")
+        caps = {} if self.takes_tools else {"chat_template_caps": {"supports_tools": False}}
+        return JSONResponse({"total_slots": self.slots, **caps})
 
     async def _apply_template(self, request: Request) -> Response:
         body = (await self.record(request)).body
