@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from promptgrid.documents.bm25 import BM25
 from promptgrid.documents.chunkers import Chunker, chunks
 from promptgrid.documents.chunks import Chunk, Passage
-from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed
+from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed, stored_name
 from promptgrid.documents.ranking import Ranked, best, cosines, fused
 from promptgrid.errors import DocumentsError
 from promptgrid.store import Database
@@ -116,11 +116,23 @@ class ChunkIndex:
         `embedders.embed`. They are held in 32 bits, by which numpy multiplies several times faster."""
         import numpy as np
 
-        if embedder not in self._matrices:
+        name = stored_name(embedder)
+        if name not in self._matrices or not self._is_current(database, embedder, budget):
             texts = [chunk.text for chunk in self.chunks]
             matrix = embed(database, embedder, texts, budget=budget, on_progress=on_progress)
-            self._matrices[embedder] = matrix.astype(np.float32)
-        return self._matrices[embedder]
+            self._matrices[name] = matrix.astype(np.float32)
+        return self._matrices[name]
+
+    def _is_current(self, database: Database, embedder: str, budget: str) -> bool:
+        """Whether the vectors in memory are those that are stored: another process may have forgotten them and made
+        others. Compares the first one."""
+        import numpy as np
+
+        at = next((number for number, chunk in enumerate(self.chunks) if chunk.text.strip()), None)
+        if at is None:
+            return True
+        first = embed(database, embedder, [self.chunks[at].text], budget=budget)[0]
+        return np.array_equal(first.astype(np.float32), self._matrices[stored_name(embedder)][at])
 
 
 def load_index(database: Database, collection_id: str, chunker: Chunker) -> ChunkIndex:

@@ -153,6 +153,23 @@ def test_an_embedder_that_changes_its_dimension_is_refused_and_can_be_forgotten(
     assert embed(database, REF, ["two"]).shape == (1, 5)
 
 
+def test_an_index_in_memory_follows_vectors_that_another_process_has_forgotten(
+    database: Database, letters: Letters, collection: str
+) -> None:
+    retriever = Retriever("embedding", REF)
+    index = load_index(database, collection, Chunker("sentences", 12))
+    assert found(retrieve(database, index, retriever, "zzz", 1)) == ["Zebras graze lazily."]
+    sent = len(letters.sent)
+    retrieve(database, index, retriever, "zzz", 1)
+    assert len(letters.sent) == sent
+    letters.dimension = 5
+    with pytest.raises(DocumentsError, match="forget-vectors"):
+        retrieve(database, index, retriever, "another question", 1)
+    vectors.forget(database, embedders.stored_name(REF))
+    assert len(retrieve(database, index, retriever, "aaaa", 1)) == 1
+    assert index.embed(database, REF).shape == (len(index.chunks), 5)
+
+
 def test_a_budget_stops_before_the_call_that_may_cross_it(database: Database, letters: Letters) -> None:
     with pytest.raises(BudgetReached):
         embed(database, REF, ["word " * 100], budget="10tok")
