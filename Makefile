@@ -12,7 +12,7 @@ test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 test-tune: .venv-tune/installed  # a real tuning, with PyTorch in an environment of its own
-	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py $(ARGS)
+	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py tests/tuning/test_folder_model.py $(ARGS)
 
 tune-demo: .venv-tune/installed  # base, few-shot and tuned on one task: ten minutes on two cores
 	.venv-tune/bin/python -m benchmarks.tune $(ARGS)

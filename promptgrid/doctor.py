@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from promptgrid import builtin, connections, loop, paths
+from promptgrid.builtin import adapters, models
 from promptgrid.endpoint.settings import EndpointSettings
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import size
@@ -66,6 +67,11 @@ def _builtin_model(start: bool) -> Iterator[Finding]:
     yield Finding(area, True, f"{state.weights} ({size(state.size)}), {running}.")
     if state.slow:
         yield Finding(area, None, f"One request at a time, no beam search: {state.slow}.", "Free some disk space.")
+    for adapter in adapters.adapters():
+        reason = models.mismatch(adapter)
+        message = reason or f"{connections.BUILTIN}/{builtin.MODEL}+{adapter.name}, tuned {adapter.made}."
+        fix = "Tune it again, or set PROMPTGRID_BUILTIN_MODEL to its own file." if reason else ""
+        yield Finding("tuned models", not reason, message, fix)
     if start:
         yield _answer(area)
 

@@ -43,18 +43,24 @@ class ServedWeights:
 
 
 def problem(path: Path) -> str:
-    """Returns why the weights at `path` are not unpacked, as the end of a sentence; "" if they can be."""
+    """Returns why the weights at `path` are too large to be unpacked, as the end of a sentence; "" if they are not."""
     size = path.stat().st_size
-    if size > MOST_BYTES:
-        return f"its weights would have to be unpacked, and {path.name} has {size / 1e9:.1f} GB (at most 0.7)"
-    return "its unpacked weights were removed (Settings makes them again)" if _switch(path).exists() else ""
+    if size <= MOST_BYTES:
+        return ""
+    return f"its weights would have to be unpacked, and {path.name} has {size / 1e9:.1f} GB (at most 0.7)"
+
+
+def _unwanted(path: Path) -> str:
+    """Returns why the weights at `path` are not to be unpacked, as the end of a sentence; "" if they are."""
+    removed = "its unpacked weights were removed (Settings makes them again)"
+    return problem(path) or removed * _switch(path).exists()
 
 
 def served(path: Path) -> ServedWeights:
     """Returns how the weights at `path` are served. Unpacks quantised ones at the first call, in two seconds; where
     that fails (a full disk, a read-only folder), they are served as they are."""
     try:
-        if reason := problem(path):
+        if reason := _unwanted(path):
             return ServedWeights(path, path, False, reason)
         return ServedWeights(path, unpacked(path), True)
     except (BuiltinError, StoreError) as error:
@@ -64,7 +70,7 @@ def served(path: Path) -> ServedWeights:
 def hindrance(path: Path) -> str:
     """Returns why the weights at `path` cannot be unpacked now, as the end of a sentence, without trying; "" if nothing
     is known to stand against it."""
-    if (reason := problem(path)) or made(path):
+    if (reason := _unwanted(path)) or made(path):
         return reason
     folder = paths.cache_folder()
     if paths.free_bytes(folder) < _GROWTH * path.stat().st_size:
@@ -104,7 +110,7 @@ def restore(path: Path) -> Path:
 def unpacked(path: Path) -> Path:
     """Returns the path of the weights at `path` as 16 bit numbers: `path` itself if they are not quantised, else a file
     in the cache folder, made at the first call. Raises BuiltinError, and StoreError without a cache folder."""
-    if reason := problem(path):
+    if reason := _unwanted(path):
         raise BuiltinError(f"The weights are not unpacked: {reason}.", hint="Take a smaller file, or see Settings.")
     if target := made(path):
         return target

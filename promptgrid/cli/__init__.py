@@ -20,6 +20,7 @@ from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, tag, undelete
+from promptgrid.cli.serve import serve
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.tokens import tokens
@@ -67,6 +68,6 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
-    documents, meaning, cases, tokens, next_word, prompts, versions, label, rollback, models, doctor, backup,
+    documents, meaning, cases, tokens, next_word, prompts, versions, label, rollback, models, serve, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from promptgrid import api, builtin, connections, loop
+from promptgrid import api, builtin, connections, doctor, loop
 from promptgrid.builtin import adapters, models, process
 from promptgrid.endpoint import Reply
 from promptgrid.errors import BuiltinError, EndpointError, PlanError
@@ -107,6 +107,8 @@ def test_an_adapter_of_other_weights_is_refused_with_the_reason(builtin_home: Pa
         assert builtin.names() == (builtin.MODEL,)
         with pytest.raises(BuiltinError, match=r"tuned from the GGUF file with sha256 abababababab…; the file in use"):
             models.adapter_of(f"{builtin.MODEL}+strange")
+        (finding,) = [one for one in doctor.checks() if one.area == "tuned models"]
+        assert (finding.ok, "belong together" in finding.message) == (False, True)
         with pytest.raises(EndpointError, match="belong together"):
             complete(builtin.BuiltinEndpoint(), model=f"{builtin.MODEL}+strange")
     finally:

@@ -16,7 +16,7 @@ from promptgrid.endpoint.openai import OpenAIEndpoint
 from promptgrid.endpoint.replies import parsed
 from promptgrid.errors import EndpointError
 
-NONE = "only the built-in model, llama.cpp servers and vLLM have a beam search, and {} is none of them"
+NONE = "only the built-in model, llama.cpp, vLLM and `promptgrid serve` have a beam search, and {} is none of them"
 
 
 class SearchingEndpoint(OpenAIEndpoint):

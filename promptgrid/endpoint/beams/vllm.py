@@ -16,8 +16,10 @@ from promptgrid.endpoint.beams.search import search_settings
 from promptgrid.errors import EndpointError
 from promptgrid.prompt import Parameters
 
-OWNER = "vllm"
-"""What vLLM's list of models says of each of them, as `owned_by`."""
+OWN = "promptgrid"
+OWNERS = ("vllm", OWN)
+"""What vLLM's list of models says of each of them, as `owned_by`; and that of `promptgrid serve`, whose search has the
+same fields."""
 
 
 def problem(request: Request) -> str:
@@ -28,9 +30,9 @@ def problem(request: Request) -> str:
 
 
 def is_vllm(listed: Mapping[str, Any]) -> bool:
-    """Whether the answer to /models (`listed`) is vLLM's."""
+    """Whether the answer to /models (`listed`) is that of vLLM, or of `promptgrid serve`."""
     entries = listed.get("data")
-    return isinstance(entries, list) and any(isinstance(e, dict) and e.get("owned_by") == OWNER for e in entries)
+    return isinstance(entries, list) and any(isinstance(e, dict) and e.get("owned_by") in OWNERS for e in entries)
 
 
 def fields(parameters: Parameters) -> dict[str, Any]:

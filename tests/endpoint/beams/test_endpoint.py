@@ -80,7 +80,7 @@ def test_only_a_server_that_says_it_is_vllm_or_llama_cpp_is_sent_a_search(
     assert problem(vllm.url, request(beams=2)) == ""
     assert "no early stop" in problem(vllm.url, request(beams=2, early_stop=True))
     assert "set max tokens" in problem(vllm.url, request(beams=2, max_tokens=None))
-    assert "only the built-in model, llama.cpp servers and vLLM" in problem(hostile.url, request(beams=2))
+    assert "only the built-in model, llama.cpp, vLLM and `promptgrid serve`" in problem(hostile.url, request(beams=2))
     with HostileServer(kind="llama.cpp") as server:
         server.slots = 4
         assert problem(server.url, request(beams=2)) == ""
