@@ -162,7 +162,9 @@ def endpoints() -> Endpoints:
 def model_refs(*more: str) -> list[str]:
     """Returns the models to choose from as ENDPOINT/MODEL: the built-in one, those that endpoints list, and `more`."""
     served = [f"{state.name}/{model}" for state in endpoints().states.values() for model in state.models]
-    return list(dict.fromkeys([DEFAULT_MODEL, *served, *more]))
+    tuned = [f"{BUILTIN}/{name}" for name in builtin.names()] if builtin.status().ready else []
+    known = [ref for ref in served if not (tuned and ref.startswith(f"{BUILTIN}/"))]  # a deleted one is still listed
+    return list(dict.fromkeys([DEFAULT_MODEL, *tuned, *known, *more]))
 
 
 @st.cache_resource

@@ -31,7 +31,7 @@ EXAMPLES = ("The quick brown fox", "我今天真")
 TEXT, MODEL, BARS = "next_text", "next_model", "next_bars"
 MODEL_KEY = "next_model_choice"
 _DRAFT, _EXAMPLES_TAKEN, _WANTED = "next_word", "next_examples_taken", "next_wanted"
-CALLS = ("predict", "write", "sample", "repeat", "beams", "score")
+CALLS = ("predict", "beside", "write", "sample", "repeat", "beams", "score")
 CallsProgress = list[tuple[int, bool] | None]
 UNDO = "next_word"
 WRITTEN, SAMPLES, REPEATS = 20, 50, 10
@@ -183,14 +183,14 @@ def start_wanted() -> None:
             wanted.discard(name)
 
 
-def start(name: str, make: Callable[[ModelClient], Any], about: Any) -> None:
+def start(name: str, make: Callable[[ModelClient], Any], about: Any, ref: str = "") -> None:
     """Starts a call under this name, one of CALLS, and stops the previous one. `make` returns the iterator or the
-    coroutine of the call for a client of the selected model. `about` says what the call is for."""
+    coroutine of the call for a client of the model `ref`, by default the selected one. `about` says what it is for."""
     if (previous := call_of(name)) is not None:
         previous.stop()
     call = st.session_state[f"next_call_{name}"] = BackgroundCall(about)
     try:
-        call.start(make(ModelClient(model(), database())))
+        call.start(make(ModelClient(ref or model(), database())))
     except PromptgridError as error:
         call.start(_failed(error))
     stop_when_left(call)

@@ -16,6 +16,7 @@ from promptgrid.text import one_line
 from promptgrid.ui.next_word import state
 from promptgrid.ui.next_word.bars import Sliders, token_bars, token_row
 from promptgrid.ui.next_word.beams import calls_label, draw_beams, progress_line, search_fields
+from promptgrid.ui.next_word.beside import beside
 from promptgrid.ui.next_word.state import BackgroundCall
 from promptgrid.ui.server import answers_now, model_refs
 from promptgrid.ui.widgets.endpoints import weights_notice
@@ -81,6 +82,7 @@ def body(edge: DeltaGenerator) -> None:
     _trail(prediction)
     if prediction is not None:
         _next(prediction)
+        beside(prediction)
     _repeats()
     _beams()
     _perplexity()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from promptgrid import connections
+from promptgrid.builtin import adapters
 from promptgrid.connections import connect
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
 from promptgrid.endpoint.base import Beam, TokenChance, TokenStep
@@ -17,6 +19,7 @@ from promptgrid.errors import EndpointError
 from promptgrid.nextword.client import _apis
 from promptgrid.ui.next_word import state as next_word_state
 from promptgrid.ui.next_word.bars import label, percent
+from tests.builtin.tuned import random_adapter
 from tests.faults.disk import Disk
 from tests.running import until
 from tests.ui import pages
@@ -191,3 +194,28 @@ def test_a_text_that_finds_no_room_stays_on_the_screen_and_its_buttons_work(open
     assert "free some space" in at.toast[0].value
     assert at.text_area(key="next_text_0").value == "Twice"
     assert at.button(key="next_write")
+
+
+def test_base_and_tuned_model_stand_side_by_side(
+    builtin_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PROMPTGRID_BUILTIN_MODEL")
+    random_adapter("tuned", tmp_path, seed=5)
+    try:
+        at = pages.page("9_Next_word.py")
+        at.session_state["next_model"] = f"{connections.DEFAULT_MODEL}+tuned"
+        at.session_state["next_text"] = "Once upon a"
+        ran(at)
+        until(lambda: "next_call_predict" in at.session_state and at.session_state["next_call_predict"].items)
+        ran(at)
+        until(lambda: at.session_state["next_call_beside"].items)
+        ran(at)
+        assert not at.error
+        assert at.selectbox(key="next_beside").value == connections.DEFAULT_MODEL
+        table = at.dataframe[0].value
+        assert list(table.columns) == ["token", "smollm2-135m-instruct+tuned", "smollm2-135m-instruct"]
+        assert (table.iloc[:, 1] != table.iloc[:, 2]).any()
+        assert "time" in table["token"].str.strip("·␣ ").tolist()
+    finally:
+        adapters.delete("tuned")
+        adapters.empty_bin()
