@@ -24,6 +24,12 @@ _AND = (". {}", ", and {}", "; {}")
 _BUT = (", but {}", ". {}", "; {}", ", although {}", ". Still, {}", ", yet {}")
 
 
+_PARTS = ("strap", "zip", "motor", "cover", "switch", "lens", "cable", "stitching", "app", "stand", "lining", "lock")
+_GOOD = ("solid", "soft", "bright", "clever", "strong", "handy", "generous", "elegant")
+_BAD = ("weak", "wobbly", "dull", "useless", "crooked", "stiff", "ugly", "unreliable")
+_SHORT = 0.5  # the share of reviews of a few words
+
+
 def reviews(count: int, seed: int = 1) -> list[tuple[str, str]]:
     """Returns so many different reviews, each with its label: positive, negative and mixed in turn."""
     chance = random.Random(seed)
@@ -31,11 +37,25 @@ def reviews(count: int, seed: int = 1) -> list[tuple[str, str]]:
     made: dict[str, str] = {}
     while len(made) < count:
         label = labels[len(made) % len(labels)]
-        made.setdefault(_review(chance, label), label)
+        made.setdefault((_short if chance.random() < _SHORT else _long)(chance, label), label)
     return list(made.items())
 
 
-def _review(chance: random.Random, label: str) -> str:
+def _short(chance: random.Random, label: str) -> str:
+    one, other = chance.sample(_PARTS, 2)
+    good, bad = chance.sample(_GOOD, 2), chance.sample(_BAD, 2)
+    if label == "mixed":
+        first, second = chance.sample([good[0], bad[0]], 2)
+        joint = chance.choice((", ", ", but ", ", though the "))
+    else:
+        first, second = good if label == "positive" else bad
+        joint = chance.choice((", ", " and ", ", and a "))
+    if joint.endswith("the "):
+        return f"{first.capitalize()} {one}{joint}{other} is {second}."
+    return f"{first.capitalize()} {one}{joint}{second} {other}."
+
+
+def _long(chance: random.Random, label: str) -> str:
     thing = chance.choice(_THINGS)
     good, bad = chance.sample(_PRAISE, 2), chance.sample(_BLAME, 2)
     if label == "mixed":

@@ -253,7 +253,7 @@ def _print(state: TuningState) -> None:
 
 
 def _share(point: Mapping[str, Any]) -> str:
-    return "" if point["accuracy"] is None else f"{point['accuracy']:.0%}"
+    return "" if point["accuracy"] is None else f"{100 * point['accuracy']:.0f} %"
 
 
 def _step(state: TuningState | None) -> str:

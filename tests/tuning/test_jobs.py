@@ -113,7 +113,7 @@ def test_the_command_line_lists_and_shows_tunings() -> None:
     ]
     job.write_state(TuningState("done", 6, 6, curve=curve, notes=["slow"], best=1))
     listed = CliRunner().invoke(main, ["tune", "list"])
-    assert "25% → 75%" in listed.output
+    assert "25 % → 75 %" in listed.output
     shown = CliRunner().invoke(main, ["tune", "show", "mood"])
     assert "note: slow" in shown.output
     assert "1 (kept)" in shown.output

@@ -111,7 +111,7 @@ def test_a_deleted_model_comes_back_with_undo(database: Database, tmp_path: Path
         "mood", tmp_path / "made.gguf", base_sha256="b" * 64, data_sha256="d" * 64, settings=settings, curve=curve
     )
     page = opened(FILE)
-    assert "held out 25% → 75%" in shown(page)
+    assert "held out 25 % → 75 %" in shown(page)
     page = press(page, "tuned_delete_mood")
     assert adapters.adapters() == []
     press(page, "tune_undo")

@@ -32,7 +32,12 @@ def show_curve(state: TuningState, steps: Sequence[Mapping[str, Any]]) -> None:
 def _losses(steps: Sequence[Mapping[str, Any]], judged: Sequence[Mapping[str, Any]]) -> Any:
     rows = [{"step": step["step"], "loss": step["loss"], "of": "learned from"} for step in steps]
     rows += [{"step": point["step"], "loss": point["held_out_loss"], "of": "held out"} for point in judged]
-    colour = alt.Color("of:N", title=None, scale=alt.Scale(domain=["learned from", "held out"], range=[*COLOURS[:2]]))
+    colour = alt.Color(
+        "of:N",
+        title=None,
+        legend=alt.Legend(orient="top"),
+        scale=alt.Scale(domain=["learned from", "held out"], range=[*COLOURS[:2]]),
+    )
     base = alt.Chart(pd.DataFrame(rows)).encode(
         x=alt.X("step:Q", title="step", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("loss:Q", title="loss", axis=alt.Axis(**Y_AXIS)),
@@ -51,5 +56,5 @@ def _accuracies(judged: Sequence[Mapping[str, Any]]) -> Any:
         y=alt.Y("accuracy:Q", title="held-out accuracy", scale=alt.Scale(domain=[0, 1]), axis=axis),
         tooltip=["epoch:O", alt.Tooltip("accuracy:Q", format=".0%"), "kept:N"],
     )
-    points = base.mark_point(filled=True, size=60).encode(shape=alt.Shape("kept:N", legend=None))
+    points = base.mark_point(filled=True, size=60, color=COLOURS[2]).encode(shape=alt.Shape("kept:N", legend=None))
     return (base.mark_line(color=COLOURS[2]) + points).properties(height=_HEIGHT)

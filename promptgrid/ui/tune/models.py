@@ -81,4 +81,4 @@ def _undelete(name: str) -> None:
 def _gain(adapter: Adapter) -> str:
     """Returns the held-out accuracy of the base and of the adapter, as `held out 36 % → 96 %`."""
     points = [point["accuracy"] for point in adapter.curve if point["accuracy"] is not None]
-    return f"held out {points[0]:.0%} → {max(points[1:]):.0%}" if len(points) > 1 else ""
+    return f"held out {100 * points[0]:.0f} % → {100 * max(points[1:]):.0f} %" if len(points) > 1 else ""

@@ -141,7 +141,7 @@ def _live(job: TuningJob, drawn_as: TuningStatus) -> None:
         facts.append(f"{humanize.duration(state.cpu_s)} of CPU time, {humanize.size(state.peak_bytes)} of memory")
     facts += [f"{name}: {value}" for name, value in state.result.items()]
     for fact in facts:
-        st.caption(plain(fact))
+        st.caption(plain(fact[:1].upper() + fact[1:]))
     if replies := job.replies():
         with st.expander(f"Replies to held-out prompts, before and after ({len(replies)})"):
             rows = [
