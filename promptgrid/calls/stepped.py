@@ -1,12 +1,14 @@
 """Carries out the cells of techniques that make several calls.
 
-Each call has a key of its own, so it is looked up, paced, retried, budgeted and stored like any other. A cell needs no
-memory but its stored replies: after a kill the technique is given them again and goes on.
+Each call has a key of its own, so it is looked up, paced, retried, budgeted and stored like any other. Calls of
+one round that send the same, without a seed, are one request for several replies where the endpoint takes `n`. A cell
+needs no memory but its stored replies: after a kill the technique is given them again and goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -14,41 +16,25 @@ from typing import Any
 
 from promptgrid.calls.batch import Batch
 from promptgrid.calls.call import Halted, error_text, failed_status
-from promptgrid.calls.feed import Feed, SteppedCell
+from promptgrid.calls.feed import Feed, SampleName, SteppedCell
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.score_reply import read_and_score
+from promptgrid.calls.step_batch import Branch, StepBatch
 from promptgrid.calls.tried import started
-from promptgrid.endpoint import Endpoint, Reply
+from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.grid import Point
 from promptgrid.grid.points import step_point
 from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store import Database
 from promptgrid.store.commits import CellOutcome, CellResult
-from promptgrid.store.database import Row
 from promptgrid.store.steps import StepRecord, StoredStep, steps_of
 from promptgrid.store.stored_replies import StoredReply, stored_replies
 from promptgrid.techniques import Done, StepCall, StepReply
 from promptgrid.tokens import count_request, counter
 
-
-@dataclass(frozen=True)
-class _StepBatch(Batch):
-    """One call of a cell that makes several. `received` takes the reply; the cell itself does not end with the call."""
-
-    call: StepCall | None = None
-    received: list[Reply] = field(default_factory=list)
-
-    @property
-    def ends(self) -> tuple[int, ...]:
-        return ()
-
-    def steps(self, replies: Sequence[Reply], rows: Sequence[Row]) -> list[StepRecord]:
-        assert self.call is not None
-        self.received.extend(replies)
-        call, (position,) = self.call, self.positions
-        return [StepRecord(position, call.number, call.round, call.ask.step, row) for row in rows]
+_NEARLY = 1e-6  # shares of a call that add up to one are a little more
 
 
 class _StepFailed(Exception):
@@ -102,53 +88,103 @@ class CellSteps:
         """Returns the end of the technique, and the calls of tools in all its replies."""
         progress = started(self.cell.plan, self.cell.point)
         while progress.done is None:
-            calls = [self._reply(call) for call in progress.calls]
-            progress.answer([await calls[0]] if len(calls) == 1 else await self._side_by_side(calls))
+            work = [self._replies(branches) for branches in self._grouped(progress.calls)]
+            replies = await work[0] if len(work) == 1 else await self._side_by_side(work)
+            progress.answer(sorted(replies, key=lambda reply: reply.call.number))
         return progress.done, progress.tool_calls
 
-    async def _side_by_side(self, calls: Sequence[Coroutine[Any, Any, StepReply]]) -> list[StepReply]:
+    def _grouped(self, calls: Sequence[StepCall]) -> list[list[Branch]]:
+        """Returns the calls of a round with their points, those together that one request may ask for: they send the
+        same, without a seed, and are no more than their endpoint takes at once."""
+        groups: list[list[Branch]] = []
+        for call in calls:
+            point = step_point(self.cell.point, call, self.endpoints)
+            parameters = point.request.parameters
+            is_alone = parameters.searches or parameters.seed is not None
+            most = 1 if is_alone else self.endpoints[point.endpoint].max_n
+            sent = point.endpoint, point.request
+            group = next((one for one in groups if len(one) < most and sent == _sent_by(one[0])), None)
+            if group is None:
+                groups.append(group := [])
+            group.append((call, point))
+        return groups
+
+    async def _side_by_side(self, work: Sequence[Coroutine[Any, Any, list[StepReply]]]) -> list[StepReply]:
         """Returns the replies to these calls when all have ended: one that fails does not cancel the others, which may
         be paid for. Raises the first error; Halted if the halted run cancelled a call that was not sent."""
-        mine, tasks = asyncio.current_task(), [asyncio.create_task(call) for call in calls]
+        mine, tasks = asyncio.current_task(), [asyncio.create_task(one) for one in work]
         assert mine is not None
         self.working.discard(mine)
         self.working.update(tasks)
         try:
-            replies = await asyncio.gather(*tasks, return_exceptions=True)
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             self.working.difference_update(tasks)
             self.working.add(mine)
-        for reply in replies:
-            if isinstance(reply, BaseException):
-                raise Halted if isinstance(reply, asyncio.CancelledError) else reply
-        return [reply for reply in replies if isinstance(reply, StepReply)]
+        for one in ended:
+            if isinstance(one, BaseException):
+                raise Halted if isinstance(one, asyncio.CancelledError) else one
+        return [reply for one in ended if isinstance(one, list) for reply in one]
 
-    async def _reply(self, call: StepCall) -> StepReply:
-        point = step_point(self.cell.point, call, self.endpoints)
-        known = self._stored.get(call.number)
-        if known is not None and known.key == point.key:
-            self.paid |= not known.reused
-            return StepReply(call, known.text, known.finish_reason, known.reasoning, calls_from(known.tool_calls))
-        name = (point.key, self.cell.sample)
-        if name in self.cell.names:  # the feed has claimed it, and looked it up
-            return await self._reused_or_sent(call, point, self.cell.first)
-        if not self.feed.claim_call(name):
-            raise InFlightElsewhere
+    async def _replies(self, branches: Sequence[Branch]) -> list[StepReply]:
+        """Returns the replies to calls that send the same: those that the cell has, stored ones, and for the others new
+        ones, by one request. Raises InFlightElsewhere if any of them is being sent already."""
+        replies = [reply for branch in branches if (reply := self._earlier(branch))]
+        known = {reply.call.number for reply in replies}
+        left = [branch for branch in branches if branch[0].number not in known]
+        if not left:
+            return replies
+        own = [name for branch in left if (name := self._name(branch)) not in self.cell.names]
+        claimed = [name for name in own if self.feed.claim_call(name)]
         try:
-            own = self.context.run_id if self.cell.plan.fresh else None
-            replies = await asyncio.to_thread(stored_replies, self.database, [point.key], own)
-            return await self._reused_or_sent(call, point, replies.get(name))
+            if len(claimed) < len(own):
+                raise InFlightElsewhere
+            stored = await self._stored_replies(claimed)
+            there = [(branch, one) for branch in left if (one := stored.get(self._name(branch)))]
+            replies += self._reused(there)
+            missing = [branch for branch in left if self._name(branch) not in stored]
+            return replies + (await self._sent(missing) if missing else [])
         finally:
-            self.context.journal.write(JournalEntry(committed=partial(self.feed.release, [name])))
+            if claimed:
+                self.context.journal.write(JournalEntry(committed=partial(self.feed.release, claimed)))
 
-    async def _reused_or_sent(self, call: StepCall, point: Point, stored: StoredReply | None) -> StepReply:
-        if stored is None:
-            return await self._sent(call, point)
-        reused = stored.shown or stored.run_id != self.context.run_id
-        self.paid |= not reused
-        record = StepRecord(self.cell.position, call.number, call.round, call.ask.step, None, stored.id, reused)
-        self.context.journal.write(JournalEntry(steps=[record]))
-        return StepReply(call, stored.text, reasoning=stored.reasoning, tool_calls=stored.tool_calls)
+    def _name(self, branch: Branch) -> SampleName:
+        return branch[1].key, self.cell.sample
+
+    def _earlier(self, branch: Branch) -> StepReply | None:
+        """Returns the reply that the cell has to this call; None if it has none."""
+        call, point = branch
+        step = self._stored.get(call.number)
+        if step is None or step.key != point.key:
+            return None
+        self.paid |= not step.reused
+        return StepReply(call, step.text, step.finish_reason, step.reasoning, calls_from(step.tool_calls))
+
+    async def _stored_replies(self, claimed: Sequence[SampleName]) -> dict[SampleName, StoredReply]:
+        """Returns the stored replies to calls of the cell, by name: those looked up for these names, and that to the
+        first call, which the feed has claimed and looked up."""
+        stored = {name: self.cell.first for name in self.cell.names if self.cell.first}
+        if claimed:
+            own = self.context.run_id if self.cell.plan.fresh else None
+            keys = [key for key, _ in claimed]
+            stored |= await asyncio.to_thread(stored_replies, self.database, keys, own)
+        return stored
+
+    def _reused(self, replies: Sequence[tuple[Branch, StoredReply]]) -> list[StepReply]:
+        """Returns these stored replies, and records them as calls of the cell. One call that brought several of them to
+        a run that was killed is one attempt."""
+        answers, attempted = list[StepReply](), 0.0
+        for (call, _), stored in replies:
+            reused = stored.shown or stored.run_id != self.context.run_id
+            self.paid |= not reused
+            before, attempted = attempted, attempted + (0.0 if reused else 1 / stored.batch)
+            record = StepRecord(
+                self.cell.position, call.number, call.round, call.ask.step, None, stored.id, reused,
+                attempts=math.ceil(attempted - _NEARLY) - math.ceil(before - _NEARLY),
+            )  # fmt: skip
+            self.context.journal.write(JournalEntry(steps=[record]))
+            answers.append(StepReply(call, stored.text, reasoning=stored.reasoning, tool_calls=stored.tool_calls))
+        return answers
 
     async def _check_length(self, call: StepCall, point: Point) -> None:
         """Raises _StepFailed if the call cannot fit into the context of its model: it is not sent."""
@@ -165,17 +201,24 @@ class CellSteps:
             message = f"{needed} are over the limit of {facts.context:,} of {point.model_ref}. It was not sent."
             raise _StepFailed(call.ask.step, EndpointError("too_long", message))
 
-    async def _sent(self, call: StepCall, point: Point) -> StepReply:
+    async def _sent(self, branches: Sequence[Branch]) -> list[StepReply]:
+        """Returns the replies to these calls, which send the same, by one request."""
+        call, point = branches[0]
         await self._check_length(call, point)
-        batch = _StepBatch(point, (self.cell.sample,), (self.cell.position,), call=call)
+        samples = (self.cell.sample,) * len(branches)
+        batch = StepBatch(point, samples, (self.cell.position,), branches=tuple(branches))
         failed = await self.send(batch)
         if failed:
-            raise _StepFailed(call.ask.step, failed[0][1])
-        if not batch.received:  # the run was halted before the call was sent
+            part = failed[0][0]
+            raise _StepFailed((part if isinstance(part, StepBatch) else batch).branches[0][0].ask.step, failed[0][1])
+        self.paid |= bool(batch.received)
+        if len(batch.received) < len(branches):  # the run was halted before the call was sent
             raise Halted
-        self.paid = True
-        (reply,) = batch.received
-        return StepReply(call, reply.text, reply.finish_reason, reply.reasoning, reply.tool_calls)
+        return [
+            StepReply(call, reply.text, reply.finish_reason, reply.reasoning, reply.tool_calls)
+            for call, _ in branches
+            for reply in [batch.received[call.number]]
+        ]
 
     def _result(self, done: Done, tool_calls: Sequence[ToolCall]) -> CellResult:
         cell, reply = self.cell, done.reply
@@ -203,3 +246,7 @@ class CellSteps:
             return [CellOutcome(outcome, stepped=True, output=output if outcome.status == "answered" else None)]
 
         self.context.journal.write(JournalEntry(outcomes))
+
+
+def _sent_by(branch: Branch) -> tuple[str, Request]:
+    return branch[1].endpoint, branch[1].request

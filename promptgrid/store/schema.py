@@ -219,8 +219,7 @@ cells = Table(
     Column("ballot", BigInteger),  # answers with the same ballot are equal (answers.ballot): texts need not be read
     Column("answer_note", Text, nullable=False, server_default=""),
     Column("calls", Integer),  # of a technique in several steps; NULL: the cell has one call, its reply
-    # The sums over the calls of a technique in several steps; the time is that of calls that follow each other.
-    *(Column(f"steps_{name}", replies.c[name].type) for name in STEP_SUMS),
+    *(Column(f"steps_{name}", replies.c[name].type) for name in STEP_SUMS),  # over these calls: see store.steps
     Index("cells_by_status", "run_id", "status"),
     Index("cells_by_key", "run_id", "key"),
     Index("cells_by_reply", "reply_id"),
@@ -231,7 +230,10 @@ cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 cell_sums: Mapping[str, ColumnElement[Any]] = {
     name: case((cells.c.calls.is_(None), replies.c[name]), else_=cells.c[f"steps_{name}"]).label(name)
     for name in STEP_SUMS
-} | {"calls": func.coalesce(cells.c.calls, case((cells.c.reply_id.is_not(None), 1))).label("calls")}
+} | {
+    "calls": func.coalesce(cells.c.calls, case((cells.c.reply_id.is_not(None), 1))).label("calls"),
+    "batch": case((cells.c.calls.is_(None), replies.c.batch), else_=1).label("batch"),  # the sums are shares already
+}
 """What all calls of a cell took, by the names of a reply's columns; for use with `cells_with_replies`."""
 
 steps = Table(

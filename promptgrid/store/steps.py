@@ -19,7 +19,8 @@ from promptgrid.store.schema import STEP_SUMS, cells, replies, steps
 class StepRecord:
     """A call of the cell at `position` that has its reply: a new one (`reply`, a row of `commits.reply_row`) or a
     stored one (`reply_id`). `number` counts the calls of the cell from 0, `round` those that were sent side by side.
-    `reused` tells whether the reply was not sent for this run."""
+    `reused` tells whether the reply was not sent for this run. `attempts` is the number of calls that it adds to the
+    cell's attempts: of several replies that one call brought, only one counts."""
 
     position: int
     number: int
@@ -28,6 +29,7 @@ class StepRecord:
     reply: Row | None = None
     reply_id: int | None = None
     reused: bool = False
+    attempts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,23 @@ class StoredStep:
     cached_tokens: int | None
     cost_usd: float | None
     latency_ms: float
+    batch: int  # the number of replies that its call brought, which share the prompt's tokens
     tool_calls: str  # JSON, for prompt.tools.calls_from
 
 
 _STEP_COLUMNS = ("number", "round", "step", "reused", "reply_id")
+_OF_THE_PROMPT = ("prompt_tokens", "cached_tokens")
+_JOINED = steps.join(replies, steps.c.reply_id == replies.c.id)
+
+
+def _number(value: float) -> sa.ColumnElement[float]:
+    """The number in an SQL text: `write_many` takes no values of the statement's own."""
+    return sa.literal_column(str(value), sa.Float)
+
+
+_SHARE = _number(1.0) / replies.c.batch  # of a reply in its call
+# A part of a call counts as one
+_CALLS = sa.cast(sa.func.round(sa.func.coalesce(sa.func.sum(_SHARE), _number(0)) + _number(0.49)), sa.Integer)
 _INSERT = steps.insert()
 _FORGET = steps.delete().where(
     steps.c.run_id == sa.bindparam("of_run"),
@@ -65,15 +80,18 @@ _FORGET = steps.delete().where(
 
 
 def _sum(name: str) -> sa.ScalarSelect[Any]:
-    """The sum of a column of replies over the calls of the bound cell; NULL if any value is not known. Of calls that
-    were sent side by side, the time is that of the slowest."""
+    """The sum of a column of replies over the calls of the bound cell; NULL if any value is not known. Replies of one
+    call share its prompt. Of calls that were sent side by side, the time is that of the slowest."""
     mine = (steps.c.run_id == sa.bindparam("of_run")) & (steps.c.position == sa.bindparam("at"))
-    column, joined = replies.c[name], steps.join(replies, steps.c.reply_id == replies.c.id)
+    column = replies.c[name]
     if name == "latency_ms":
-        rounds = sa.select(sa.func.max(column).label(name)).select_from(joined).where(mine).group_by(steps.c.round)
+        rounds = sa.select(sa.func.max(column).label(name)).select_from(_JOINED).where(mine).group_by(steps.c.round)
         return sa.select(sa.func.sum(rounds.subquery().c[name])).scalar_subquery()
-    known = sa.case((sa.func.count() == sa.func.count(column), sa.func.sum(column)))
-    return sa.select(known).select_from(joined).where(mine).scalar_subquery()
+    added: sa.ColumnElement[Any] = sa.func.sum(column)
+    if name in _OF_THE_PROMPT:
+        added = sa.cast(sa.func.round(sa.func.sum(column * _SHARE)), sa.Integer)
+    known = sa.case((sa.func.count() == sa.func.count(column), added))
+    return sa.select(known).select_from(_JOINED).where(mine).scalar_subquery()
 
 
 def _of_cell(*columns: Any) -> sa.Select[Any]:
@@ -83,14 +101,14 @@ def _of_cell(*columns: Any) -> sa.Select[Any]:
 
 _STORED = (  # made once, since to make it takes longer than to execute it
     _of_cell(*((steps if name in _STEP_COLUMNS else replies).c[name] for name in StoredStep.__slots__))
-    .join_from(steps, replies, steps.c.reply_id == replies.c.id)
+    .select_from(_JOINED)
     .order_by(steps.c.number)
 )
 _SUM_UP = (
     cells.update()
     .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
     .values(
-        calls=_of_cell(sa.func.count()).select_from(steps).scalar_subquery(),
+        calls=_of_cell(_CALLS).select_from(_JOINED).scalar_subquery(),
         reply_id=_of_cell(steps.c.reply_id).where(steps.c.number == sa.bindparam("output")).scalar_subquery(),
         **{f"steps_{name}": _sum(name) for name in STEP_SUMS},
     )
@@ -101,7 +119,7 @@ def insert_steps(connection: sa.Connection, run_id: str, records: Sequence[StepR
     """Stores these calls of cells, and counts those that were sent for this run as attempts of their cells. `ids` has
     the id of each new reply by `id(row)`. A call replaces the stored one with its number, and those of later rounds:
     the technique went another way."""
-    attempts.count(connection, run_id, [one.position for one in records if not one.reused])
+    attempts.count(connection, run_id, [one.position for one in records if not one.reused for _ in range(one.attempts)])
     forgotten = [{"of_run": run_id, "at": one.position, "same": one.number, "earlier": one.round} for one in records]
     write_many(connection, _FORGET, forgotten)
     write_many(connection, _INSERT, [
@@ -136,19 +154,21 @@ _IN_FILES = (
     *("number", "round", "step", "reused"),
     *("endpoint", "model", "text", "reasoning", "finish_reason", "tool_calls"),
     *("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_ms"),
+    "batch",
 )
 
 
 def steps_json(connection: sa.Connection, run_id: str, first: int, last: int) -> dict[int, str]:
     """Returns the calls of the cells from position `first` to `last` as a JSON list, by position; cells of one call are
-    left out. Each item has the step's name, the model, the reply, its calls of tools if it
-    has any, its tokens, cost and time."""
+    left out. Each item has the step's name, the model, the reply, its calls of tools if it has any, its tokens, cost
+    and time. One of several replies of one call has their number (`batch`), and all tokens of their prompt."""
     columns = [(steps if name in _STEP_COLUMNS else replies).c[name] for name in _IN_FILES]
     query = sa.select(steps.c.position, *columns).join(replies, steps.c.reply_id == replies.c.id)
     mine = query.where(steps.c.run_id == run_id, steps.c.position.between(first, last))
     calls: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for position, *values in connection.execute(mine.order_by(steps.c.position, steps.c.number)):
         item = dict(zip(_IN_FILES, values, strict=True))
-        called = json.loads(item.pop("tool_calls") or "[]")
-        calls[position].append(item | {"tool_calls": called} if called else item)
+        called, batch = json.loads(item.pop("tool_calls") or "[]"), item.pop("batch")
+        together = {"batch": batch} if batch > 1 else {}
+        calls[position].append(item | together | ({"tool_calls": called} if called else {}))
     return {position: json.dumps(items, ensure_ascii=False) for position, items in calls.items()}

@@ -20,7 +20,7 @@ Key = TypeVar("Key", str, int)
 _LATEST = 30  # replies
 _ANSWERS = ("run", "try", "judge")  # the kinds of replies to a request that a plan may count
 _LOOKUP = 500  # keys per query: SQLite allows 32,766 variables, older builds 999
-_COLUMNS = ("key", "sample", "id", "text", "reasoning", "run_id", "created", "tool_calls")
+_COLUMNS = ("key", "sample", "id", "text", "reasoning", "run_id", "created", "batch", "tool_calls")
 _SHOWN = sa.or_(*(sa.exists().where(table.c.reply_id == replies.c.id) for table in (cells, steps)))
 # Made once: a technique in several steps looks up each call, and to make the query takes longer than to execute it.
 _BY_KEY = (
@@ -34,7 +34,8 @@ _PAID_BY = _BY_KEY.where(replies.c.run_id == sa.bindparam("of_run"))
 @dataclass(frozen=True, slots=True)
 class StoredReply:
     """A reply in the database. `run_id` is the run that paid for it (None: no run did), `shown` is true if it is the
-    reply of at least one cell of any run, or of one of its calls, `created` is in seconds since 1970."""
+    reply of at least one cell of any run, or of one of its calls, `created` is in seconds since 1970, `batch` the
+    number of replies that its call brought."""
 
     id: int
     text: str
@@ -42,6 +43,7 @@ class StoredReply:
     run_id: str | None
     shown: bool
     created: float
+    batch: int
     tool_calls: tuple[ToolCall, ...] = ()
 
 
@@ -54,7 +56,7 @@ def stored_replies(
     with database.read() as connection:
         rows = [row for lot in lots(keys) for row in connection.execute(query, {"keys": lot, **values})]
     return {(row.key, row.sample): StoredReply(row.id, row.text, row.reasoning, row.run_id, row.shown, row.created,
-                                               calls_from(row.tool_calls)) for row in rows}  # fmt: skip
+                                               row.batch, calls_from(row.tool_calls)) for row in rows}  # fmt: skip
 
 
 def stored_samples(database: Database, keys: Sequence[str], since: int = 0) -> dict[str, set[int]]:

@@ -25,7 +25,8 @@ def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
     if not row.steps_json:
         return
     calls = steps_of(database, run_id, row.position)
-    with st.expander(f"Steps ({many(len(calls), 'call')})", key="compare_steps_open", on_change="rerun") as opened:
+    label = f"Steps ({many(row.calls or len(calls), 'call')})"
+    with st.expander(label, key="compare_steps_open", on_change="rerun") as opened:
         if opened.open:
             messages = [message for call in calls for message in (_last_message(call), _reply(call))]
             marks = [mark for call in calls for mark in (f"{call.round + 1} · {call.step}", _figures(call))]
@@ -84,6 +85,7 @@ def _figures(call: StoredStep) -> str:
         "" if counts == ["?", "?"] else f"{counts[0]} → {counts[1]} tokens",
         "" if not call.cost_usd else dollars(call.cost_usd),
         latency(call.latency_ms),
+        f"one of {call.batch} from a single request" if call.batch > 1 else "",
         "reused" if call.reused else "",
     ]
     return " · ".join(filter(None, figures))
