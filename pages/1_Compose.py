@@ -31,13 +31,13 @@ except PromptgridError as error:
 head = st.container()
 left, right = st.columns([10, 11], gap="medium")
 with left:
-    rule_place = editor()
+    rule_place, tool_places = editor()
 opened.autosave(state.fields(), values_record())
 with head:
     place = header.header(name)
     header.notices()
 with right, st.container(key="compose_right"):
     with st.container(key="compose_preview"):
-        preview(place, rule_place, selected_model())
+        preview(place, rule_place, tool_places, selected_model())
     with st.container(key="compose_try_pane"):
         try_once()

@@ -78,13 +78,9 @@ def _own_fields(name: str, fields: Mapping[str, Field]) -> dict[str, Any]:
 def _schema(name: str, field: Field) -> Mapping[str, Any]:
     """Returns the value of a field that has to be the JSON Schema of an object, since arguments have names."""
     schema = field.value()
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        hint = "{type: object, properties: {NAME: {type: string}}, required: [NAME]}"
-        raise field.error(f'of the tool "{name}" must be the JSON Schema of an object, such as {hint}')
-    properties = schema.get("properties", {})
-    if not isinstance(properties, dict) or not all(isinstance(one, (dict, bool)) for one in properties.values()):
-        raise field.error(f'of the tool "{name}" must have the schema of each argument by name under `properties`')
-    return schema
+    if problem := parameters_problem(schema):
+        raise field.error(f'of the tool "{name}" {problem}')
+    return dict(schema)
 
 
 def _result(tool: str, item: Field) -> MockResult:
@@ -118,9 +114,26 @@ def _known(item: Field, known: Sequence[str], what: str) -> dict[str, Field]:
 
 def _name(item: Field, fields: Mapping[str, Field], name: str = "") -> str:
     name = name or (fields["name"].text() if "name" in fields else "")
-    if not _NAME.fullmatch(name):
-        raise item.error(f"needs a name of letters, digits, _ and - (at most 64), and has {name!r}")
+    if problem := name_problem(name):
+        raise item.error(problem)
     return name
+
+
+def name_problem(name: str) -> str:
+    """Returns why a tool cannot have this name; "" if it can."""
+    return "" if _NAME.fullmatch(name) else f"needs a name of letters, digits, _ and - (at most 64), and has {name!r}"
+
+
+def parameters_problem(schema: Any) -> str:
+    """Returns why the value cannot be the parameters of a tool, which are the JSON Schema of an object; "" if it
+    can."""
+    if not isinstance(schema, dict) or schema.get("type") != "object":
+        hint = "{type: object, properties: {NAME: {type: string}}, required: [NAME]}"
+        return f"must be the JSON Schema of an object, such as {hint}"
+    properties = schema.get("properties", {})
+    if not isinstance(properties, dict) or not all(isinstance(one, (dict, bool)) for one in properties.values()):
+        return "must have the schema of each argument by name under `properties`"
+    return ""
 
 
 def prompty_form(field: Field | None) -> Mapping[str, Any]:

@@ -55,14 +55,15 @@ def _table_or_problem() -> CasesTable | None:
 
 def _case_stepper(table: CasesTable) -> None:
     answer, count = expected_answer(), len(table.cases)
-    note = f" · expected {plain(answer, limit=60)}" if answer is not None else ""
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="compose_steps"):
         st.button(
             "Back", key="compose_back", on_click=_step, args=(-1,), icon=":material/chevron_left:", type="tertiary"
         )
-        st.caption(f"case {position(table.cases) + 1} of {count}{note}", width="content")
+        st.caption(f"case {position(table.cases) + 1} of {count}", width="content")
         st.button("Next", key="compose_next_case", on_click=_step, args=(1,), icon=":material/chevron_right:",
                   icon_position="right", type="tertiary")  # fmt: skip
+        if answer is not None:
+            st.caption(f"expected {plain(answer, limit=60)}", width="content")
     if table.notes:
         st.caption(plain(f"{table.name}: {' · '.join(table.notes)}", limit=300))
 

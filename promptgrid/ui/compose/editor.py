@@ -14,6 +14,7 @@ from promptgrid.ui.compose import state
 from promptgrid.ui.compose.answer_rule import rule_fields, rule_title
 from promptgrid.ui.compose.chain import chain_editor
 from promptgrid.ui.compose.fields import ANSWER_COLUMNS, ROLES, Fields, column_of, used_variables
+from promptgrid.ui.compose.tools import tools_editor
 from promptgrid.ui.server import library
 from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
@@ -22,13 +23,14 @@ from promptgrid.ui.widgets.undo import loss, offer_undo, undo_note
 TABLE_WIDTH = 448  # px, of all columns together at 1440 px
 
 
-def editor() -> DeltaGenerator:
-    """Draws the editor; returns the place for `rule_notes`."""
+def editor() -> tuple[DeltaGenerator, list[DeltaGenerator]]:
+    """Draws the editor; returns the places for `rule_notes` and for `tool_notes`."""
     content = state.fields()
     _messages()
     columns = _columns(content)
     _examples(columns)
     chain_editor()
+    tool_places = tools_editor()
     with st.expander(rule_title(content), key="compose_open_rule"):
         rule_place = rule_fields()
     with st.expander(f"Parameters: {_parameter_line(content)}", key="compose_open_parameters"):
@@ -38,7 +40,7 @@ def editor() -> DeltaGenerator:
     changed = " · changed" if content.wording else ""
     with st.expander(f"Wording of the techniques{changed}", key="compose_open_wording"):
         _wording(content.language)
-    return rule_place
+    return rule_place, tool_places
 
 
 def _messages() -> None:

@@ -13,9 +13,11 @@ from promptgrid.errors import PromptError
 from promptgrid.prompt import AnswerKind, AnswerRule, Api, Example, Input, Message, Parameters, Prompt, Role, variables
 from promptgrid.prompt.chain import step_problem
 from promptgrid.prompt.model import ChainStep
-from promptgrid.prompt.tools import TOOL_ROUNDS, tool_fields, tools_from
+from promptgrid.prompt.tools import TOOL_ROUNDS, tools_from
+from promptgrid.prompt.tools.file import MOST_ROUNDS
 from promptgrid.prompt.values import kind_of, typed_value
 from promptgrid.suggestions import did_you_mean
+from promptgrid.ui.compose.tool_texts import tools_of, typed_tools
 
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
 KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
@@ -23,6 +25,7 @@ ANSWER_COLUMNS = ("reasoning", "answer")
 _SEPARATED = re.compile(r'[,，、"]')
 _WORD = re.compile(r'"((?:[^"]|"")+)"|([^,，、"]+)')
 _NUMBERS = ("temperature", "top_p", "max_tokens", "seed")
+_ON_TOOLS = ("tool_choice", "parallel_tool_calls")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Fields:
     `examples` are the rows of the table of examples, each {column: text}: the variables, `reasoning` and `answer`.
     `inputs` are the variables that the file declares. `other` holds the parameters that have no field on the page, by
     name. `title` is the `name:` that the file itself has. `chain` has the steps of a chain, by the names of ChainStep.
-    `tools` are the functions that the model may call, as a file has them, and `tool_rounds` their bound.
+    `tools` are the functions that the model may call, as `tool_texts` has them, and `tool_rounds` their bound.
     """
 
     messages: list[list[str]] = field(default_factory=lambda: [["system", ""], ["user", ""]])
@@ -63,6 +66,8 @@ class Fields:
     chain: list[dict[str, Any]] = field(default_factory=list)
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_rounds: int = TOOL_ROUNDS
+    tool_choice: str = ""
+    parallel_tool_calls: str = ""
 
 
 def blank() -> Fields:
@@ -76,16 +81,23 @@ def to_json(fields_: Fields) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> Fields:
     """Returns the fields of a stored draft; ignores names that `Fields` does not define. Older drafts have the synonyms
-    as a mapping."""
+    as a mapping, the tools as a file has them, and the parameters on tools in `other`."""
     known = {item.name: data[item.name] for item in fields(Fields) if item.name in data}
     if isinstance(known.get("synonyms"), Mapping):
         known["synonyms"] = synonym_lines(known["synonyms"])
+    for name in _ON_TOOLS:
+        if name in known.get("other", {}):
+            known["other"] = dict(known["other"])
+            known[name] = known["other"].pop(name)
+    known["tools"] = [tool if isinstance(tool.get("parameters"), str) else typed_tools(tools_from([tool]))[0]
+                      for tool in known.get("tools", ())]  # fmt: skip
     return Fields(**known)
 
 
 def fields_of(prompt: Prompt) -> Fields:
     rule, parameters = prompt.answer, prompt.parameters.given
     numbers = {name: parameters.pop(name, None) for name in _NUMBERS}
+    on_tools = {name: parameters.pop(name, "") for name in _ON_TOOLS}
     stop = parameters.pop("stop", None) or ()
     return Fields(
         messages=[[m.role, m.text] for m in prompt.messages],
@@ -108,8 +120,9 @@ def fields_of(prompt: Prompt) -> Fields:
         other=_jsonable(parameters),
         title=prompt.title,
         chain=[asdict(step) for step in prompt.chain],
-        tools=tool_fields(prompt.tools),
+        tools=typed_tools(prompt.tools),
         tool_rounds=prompt.tool_rounds,
+        **on_tools,
         **numbers,
     )
 
@@ -137,8 +150,8 @@ def prompt_of(name: str, content: Fields, values: Mapping[str, Any] | None = Non
         api=cast(Api, content.api),
         title=content.title,
         chain=_chain(content),
-        tools=tools_from(content.tools),
-        tool_rounds=content.tool_rounds,
+        tools=tools_of(content.tools),
+        tool_rounds=_rounds(content.tool_rounds),
     )
 
 
@@ -200,6 +213,13 @@ def _chain(content: Fields) -> tuple[ChainStep, ...]:
     return steps
 
 
+def _rounds(rounds: int) -> int:
+    """Returns the number. Raises PromptError for one that a file could not hold."""
+    if not 0 <= rounds <= MOST_ROUNDS:
+        raise PromptError(f"Results of tools cannot be sent back {rounds:,} times.", hint=f"From 0 to {MOST_ROUNDS}.")
+    return rounds
+
+
 def rule_of(content: Fields) -> AnswerRule:
     """Returns the answer rule with only the fields that its kind uses. Raises PromptError for a schema that is not a
     JSON object, and for synonyms of no label."""
@@ -258,7 +278,8 @@ def _schema(text: str) -> Mapping[str, Any]:
 def _parameters(content: Fields) -> Parameters:
     numbers = {name: getattr(content, name) for name in _NUMBERS if getattr(content, name) is not None}
     stop = tuple(line.replace("\\n", "\n") for line in content.stop.splitlines() if line)
-    parameters = Parameters(**numbers, stop=stop or None, **content.other)
+    on_tools = {name: getattr(content, name) for name in _ON_TOOLS if getattr(content, name)}
+    parameters = Parameters(**numbers, **on_tools, stop=stop or None, **content.other)
     parameters.check()
     return parameters
 

@@ -125,7 +125,7 @@ def _leave() -> None:
         autosave(state.fields(), values_record())
     for name in ("attempt", "try_error", "technique", "doubled"):
         st.session_state.pop(f"compose_{name}", None)
-    for undo in (state.UNDO, state.UNDO_TURNS, state.UNDO_EXAMPLES, state.UNDO_VALUES):
+    for undo in state.UNDOS:
         forget_undo(undo)
 
 

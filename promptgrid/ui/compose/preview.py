@@ -28,6 +28,7 @@ from promptgrid.ui.compose.braces import braces_note
 from promptgrid.ui.compose.cases import values_fields
 from promptgrid.ui.compose.fields import Fields, prompt_of
 from promptgrid.ui.compose.header import status
+from promptgrid.ui.compose.tools import parameter_keys, tool_notes
 from promptgrid.ui.compose.values import (
     WATCH,
     expected_answer,
@@ -50,11 +51,14 @@ MESSAGES_HEIGHT = 270  # px
 
 
 @st.fragment
-def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> None:
-    """Draws technique, values, messages, and the token bar for `model`. Says in `rule_place` why the answer rule cannot
-    work. Saves the draft, and shows in `place` whether the prompt is saved. Typing reruns only this fragment."""
+def preview(
+    place: DeltaGenerator, rule_place: DeltaGenerator, tool_places: Sequence[DeltaGenerator], model: str
+) -> None:
+    """Draws technique, values, messages, and the token bar for `model`. Says in `rule_place` and `tool_places` why the
+    answer rule and the tools cannot work. Saves the draft, and shows in `place` whether the prompt is saved. Typing
+    reruns only this fragment."""
     areas = [state.text_key(number) for number in st.session_state.compose_turns]
-    rule_areas = [f"compose_{name}" for name in state.RULE_TEXTS]
+    rule_areas = [*(f"compose_{name}" for name in state.RULE_TEXTS), *parameter_keys()]
     outer = st.container(gap=None)  # the watchers are invisible and must not add a gap
     slot = outer.container(gap="small")
     with outer:
@@ -62,6 +66,7 @@ def preview(place: DeltaGenerator, rule_place: DeltaGenerator, model: str) -> No
         typed |= watch_text(rule_areas, state.RULE_WATCH)
     content = state.fields({key: typed[key] for key in (*areas, *rule_areas)})
     problems, newer = rule_notes(rule_place, content), {}
+    tool_notes(tool_places, content)
     with slot:
         try:
             prompt = with_steps(replace(content, kind="text") if problems else content)

@@ -5,7 +5,7 @@ Functions that set widget values must run before the widgets are drawn; most are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.prompt.model import ChainStep
+from promptgrid.prompt.tools import TOOL_ROUNDS
 from promptgrid.techniques import WORDING
 from promptgrid.ui.compose.fields import Fields
 from promptgrid.ui.widgets.live_text import forget_typed
@@ -20,7 +21,8 @@ from promptgrid.ui.widgets.undo import offer_undo
 
 # The lists of actions that can be undone, each drawn where the actions are.
 UNDO, UNDO_TURNS, UNDO_EXAMPLES, UNDO_VALUES = "compose", "compose_turns", "compose_examples", "compose_values"
-UNDO_STEPS = "compose_steps_removed"
+UNDO_STEPS, UNDO_TOOLS = "compose_steps_removed", "compose_tools_changed"
+UNDOS = (UNDO, UNDO_TURNS, UNDO_EXAMPLES, UNDO_VALUES, UNDO_STEPS, UNDO_TOOLS)
 WATCH = "compose_watch"
 RULE_WATCH = "compose_rule_watch"
 # Fields whose widget has the name of the field as its key, with the prefix "compose_".
@@ -28,11 +30,13 @@ SIMPLE = (
     *("description", "tags", "language", "cases", "api", "kind"),
     *("labels", "synonyms", "options", "schema", "pattern", "separator"),
     *("temperature", "top_p", "max_tokens", "seed", "stop"),
+    *("tool_choice", "parallel_tool_calls", "tool_rounds"),
 )
 RULE_TEXTS = ("labels", "synonyms", "schema")  # the fields of the answer rule that are text areas
 WORDS = tuple(WORDING["en"])
 _STEP: Mapping[str, Any] = asdict(ChainStep(""))
-_REST = ("inputs", "other", "title", "tools", "tool_rounds")  # fields without widgets
+_TOOL_TEXTS = ("name", "description", "parameters")
+_REST = ("inputs", "other", "title")  # fields without widgets
 
 
 def fill(content: Fields) -> None:
@@ -48,6 +52,7 @@ def fill(content: Fields) -> None:
     state.compose_steps = []
     for step in content.chain:
         add_step(step)
+    set_tools(content.tools)
     state.compose_rest = {name: getattr(content, name) for name in _REST}
     forget_typed(WATCH)
     forget_typed(RULE_WATCH)
@@ -121,6 +126,49 @@ def _step(state: Any, number: int) -> dict[str, Any]:
     return step | ({"text": ""} if step["prompt"] else {})
 
 
+def tool_key(name: str, number: int) -> str:
+    """Returns the key of the widget, or of the rows, of a field of a typed tool, of the tool with this number."""
+    return f"compose_tool_{name}_{number}"
+
+
+def set_tools(tools: Sequence[Mapping[str, Any]]) -> None:
+    st.session_state.compose_tools = []
+    for tool in tools:
+        add_tool(tool)
+
+
+def add_tool(tool: Mapping[str, Any], at: int | None = None) -> None:
+    """Inserts a typed tool before the one with index `at`; at the end if `at` is None."""
+    state = st.session_state
+    number = state.compose_next = state.get("compose_next", 0) + 1
+    for name in _TOOL_TEXTS:
+        state[tool_key(name, number)] = tool[name]
+    state[tool_key("results", number)] = tool["results"]
+    for table in ("argument_table", "result_table"):
+        state.pop(tool_key(table, number), None)
+    tools = state.compose_tools
+    at = len(tools) if at is None else at
+    state.compose_tools = [*tools[:at], number, *tools[at:]]
+
+
+def remove_tool(number: int) -> None:
+    """Removes, with Undo, the tool whose widget keys end in this number, which need not be its position."""
+    tools = st.session_state.compose_tools
+    at, tool = tools.index(number), _typed_tool(st.session_state, number)
+    st.session_state.compose_tools = [other for other in tools if other != number]
+    offer_undo(UNDO_TOOLS, f"Removed the tool {tool['name']}.", partial(add_tool, tool, at))
+
+
+def typed_tools() -> list[dict[str, Any]]:
+    """Returns the tools in the widgets, each as a typed tool."""
+    return [_typed_tool(st.session_state, number) for number in st.session_state.compose_tools]
+
+
+def _typed_tool(state: Any, number: int) -> dict[str, Any]:
+    texts = {name: state.get(tool_key(name, number)) or "" for name in _TOOL_TEXTS}
+    return texts | {"name": texts["name"].strip(), "results": state[tool_key("results", number)]}
+
+
 def set_examples(rows: list[dict[str, str]]) -> None:
     """Puts these rows into the table of examples. Its widget gets a new key, because the old one stores edits of the
     previous rows."""
@@ -142,6 +190,7 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
         wording=wording,
         **{name: _filled(name, value) for name, value in simple.items()},
         chain=[_step(state, number) for number in state["compose_steps"]],
+        tools=[_typed_tool(state, number) for number in state["compose_tools"]],
         **state["compose_rest"],
     )
 
@@ -149,4 +198,6 @@ def fields(typed: Mapping[str, str] | None = None) -> Fields:
 def _filled(name: str, value: Any) -> Any:
     """Returns the `value` of the widget for the field `name`. An empty widget has None: for a text, returns ""
     instead."""
+    if name == "tool_rounds":
+        return TOOL_ROUNDS if value is None else value
     return "" if value is None and name not in ("temperature", "top_p", "max_tokens", "seed") else value

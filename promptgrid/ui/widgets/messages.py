@@ -10,10 +10,10 @@ import streamlit as st
 
 from promptgrid.humanize import many
 from promptgrid.prompt import Message, Prompt, ToolCall
-from promptgrid.prompt.tools.protocol import message_field, read_calls
+from promptgrid.prompt.tools.protocol import definitions, message_field, read_calls
 from promptgrid.prompt.tools.side_by_side import AlignedCall, written
 from promptgrid.techniques import Turn
-from promptgrid.text import one_line, value_text
+from promptgrid.text import one_line
 from promptgrid.ui.widgets.component import component
 
 _WIDE = 400  # characters of arguments in a table
@@ -98,23 +98,9 @@ def aligned_table(rows: Sequence[AlignedCall], columns: Sequence[str], *, key: s
 
 
 def tools_list(prompt: Prompt) -> None:
-    """Lists the tools of a prompt in a closed expander, and says where they are edited."""
+    """Shows the tools of a prompt as they are sent, in a closed expander."""
     with st.expander(f"Tools ({len(prompt.tools)})", key="compose_tools_open", on_change="rerun") as opened:
-        if not opened.open:
-            return
-        st.dataframe(
-            [
-                {
-                    "tool": tool.name,
-                    "description": one_line(tool.description, _WIDE),
-                    "arguments": one_line(value_text(dict(tool.parameters.get("properties", {}))), _WIDE),
-                    "mock results": len(tool.results),
-                }
-                for tool in prompt.tools
-            ],
-            hide_index=True,
-            width="stretch",
-            key="compose_tools",
-        )
-        rounds = f"Their results are sent back in up to {many(prompt.tool_rounds, 'round')}."
-        st.caption(f"{rounds} Edit the tools in the prompt's file, under `metadata.tools`.")
+        if opened.open:
+            st.caption(f"Sent beside the messages. Results are sent back in up to {many(prompt.tool_rounds, 'round')}.")
+            body = json.dumps(definitions(prompt.tools), ensure_ascii=False, indent=2, default=dict)
+            st.code(body, language="json", height=270)
