@@ -97,7 +97,7 @@ def test_a_tuning_is_drawn_with_its_curve_and_can_be_cancelled(
     for step in (1, 2, 3):
         job.add_step(step=step, epoch=1, loss=1.0 / step)
     page = opened(FILE)
-    assert "slow" in shown(page)
+    assert "Slow" in shown(page)
     assert len(page.get("vega_lite_chart")) == 2
     page = press(page, "tuning_cancel")
     assert job.state().status == "cancelled"
