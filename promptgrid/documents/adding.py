@@ -237,6 +237,13 @@ def state_of_file(info: DocumentInfo) -> str:
     return "changed since it was read"
 
 
+def outdated(database: Database, collection_id: str, names: Container[str]) -> list[str]:
+    """Returns, for each of the collection's documents with these names whose file is no longer as it was read, its name
+    and why: `boat.txt: changed since it was read`."""
+    infos = [info for info in collections.documents_of(database, collection_id) if info.name in names]
+    return [f"{info.name}: {state}" for info in infos if (state := state_of_file(info))]
+
+
 def listings(paths: Iterable[Path]) -> Listing:
     """Returns the files of several paths as one listing. A file whose name stands there already gets a number, so that
     both are added. Raises DocumentsError as `sources_of` does."""

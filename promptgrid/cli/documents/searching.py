@@ -43,8 +43,10 @@ def search(collection: str, query: str, chunker: str, retriever: str, k: int, bu
 
     promptgrid documents search brackwater-en "When does the ferry leave?" --retriever hybrid
     """
+    from promptgrid.documents.adding import outdated
     from promptgrid.documents.retrievers import parse_retriever, retrieve
     from promptgrid.store import Database
+    from promptgrid.store.documents import collections
 
     database, kind = Database(), parse_retriever(retriever)
     index = _index(database, collection, chunker)
@@ -58,6 +60,9 @@ def search(collection: str, query: str, chunker: str, retriever: str, k: int, bu
     for hit in hits:
         echo(f"{hit.rank}. {hit.chunk.place} ({hit.score:.3f}, {hit.chunk.tokens:,} tokens)")
         echo(f"   {one_line(hit.chunk.text, _CHUNK_SHOWN)}")
+    names = {hit.chunk.document.name for hit in hits}
+    for words in outdated(database, collections.find(database, collection).id, names):
+        echo(f"{words}. To read it again: promptgrid documents add", err=True)
 
 
 @click.command()

@@ -124,6 +124,10 @@ def find(database: Database, ref: str, *, deleted: bool = False) -> CollectionIn
     if matching:
         hint = f"Name one by its id: {', '.join(info.id for info in matching)}."
         raise StoreError(f"Several collections are called {ref!r}.", hint=hint)
+    gone = [] if deleted else [info for info in listed(database, deleted=True) if ref in (info.name, info.id)]
+    if gone:
+        hint = f"Restore it: promptgrid documents undelete {gone[0].id}"
+        raise StoreError(f"The collection of documents {gone[0].name!r} is deleted.", hint=hint)
     names = ", ".join(info.name for info in infos[:10])
     way = f"There are: {names}." if names else "Add one: promptgrid documents add NAME FOLDER"
     which = "deleted collection" if deleted else "collection"

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from promptgrid.cases.table import read_cases
-from promptgrid.documents import samples
+from promptgrid.documents import adding, samples
 from promptgrid.documents.chunkers import CHUNKER_KINDS, MOST_SIZE, SIZE, Chunker
 from promptgrid.documents.evaluation import evaluate, means, questions_of
 from promptgrid.documents.measures import MEASURES
@@ -62,6 +62,8 @@ def search(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
         index = _embedded(database, load_index(database, info.id, chunker), [Retriever(kind)])
         hits = retrieve(database, index, Retriever(kind), query, int(k or 0))
         st.caption(plain(f"{many(len(hits), 'chunk')} of {len(index.chunks):,}"))
+        for words in adding.outdated(database, info.id, {hit.chunk.document.name for hit in hits}):
+            st.caption(f":orange[●] {plain(words)}. Add it again to read it anew.")
         for hit in hits:
             _hit(hit)
 
