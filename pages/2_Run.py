@@ -7,7 +7,7 @@ from promptgrid.grid.plan import MAX_SAMPLES, columns_hint
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui import server
 from promptgrid.ui.run import form, more
-from promptgrid.ui.run.axes import CHIP_SPECS, axis_field, is_for
+from promptgrid.ui.run.axes import FIRST_SPECS, axis_field, is_for
 from promptgrid.ui.run.cases import cases_input, missing_columns
 from promptgrid.ui.run.checks import checks_field
 from promptgrid.ui.run.parts import parts_field
@@ -32,7 +32,7 @@ def set_up() -> None:
     with left:
         prompts = load_prompts(form.prompts_field())
         form.techniques_field(values, prompts)
-        for spec in CHIP_SPECS:
+        for spec in FIRST_SPECS:
             if is_for(spec, prompts, values):
                 axis_field(spec, values)
     with right:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from promptgrid.cases.table import Case
 from promptgrid.documents.chunkers import parse_chunker
@@ -23,10 +24,10 @@ from promptgrid.documents.retrievers import (
 from promptgrid.documents.samples import sample_names
 from promptgrid.errors import DocumentsError, StoreError
 from promptgrid.grid import Plan
-from promptgrid.grid.contexts import Contexts, Passages, RetrievedPassage
+from promptgrid.grid.contexts import Context, Contexts, Passages, RetrievedPassage
 from promptgrid.grid.variants import retrievals
 from promptgrid.humanize import many
-from promptgrid.prompt import Parameters
+from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, QUESTION, retrieval_id
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
@@ -56,6 +57,18 @@ def with_contexts(
     made = {name: _made(database, plan, parameters, queries, sends, on_progress)
             for name, parameters in settings.items()}  # fmt: skip
     return replace(plan, contexts=_Found(database, made, plan.contexts))
+
+
+def context_of(database: Database, prompt: Prompt, values: Mapping[str, Any], *, sends: bool = False) -> Context:
+    """Returns what the prompt, by its own setting, retrieves for these values of its variables; an empty Context if it
+    names no collection. `sends` and the errors are those of `with_contexts`."""
+    if not prompt.parameters.collection:
+        return Context()
+    case = Case("1", values)
+    plan = with_contexts(database, Plan((prompt,), (case,)), sends=sends)
+    name, parameters = next(iter(retrievals(plan).items()))
+    assert plan.contexts is not None
+    return Context(name, plan.contexts.passages(parameters, case))
 
 
 def query_of(case: Case) -> str:

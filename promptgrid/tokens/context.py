@@ -56,16 +56,23 @@ def budget(
     *,
     api: Api = "chat",
     tools: Sequence[Any] = (),
+    retrieved: str = "",
 ) -> ContextUse:
     """Returns how the turns, in this order, fill the context. `count` is the model's `tokens.counter`, `reserve` the
     tokens set aside for the reply, `limit` the model's context limit (None: unknown). For the `api` "completion" no
-    chat format is counted. `tools` are the definitions of tools in the protocol's JSON."""
+    chat format is counted. `tools` are the definitions of tools in the protocol's JSON. `retrieved` is the text of the
+    passages that one of the turns shows: its tokens count as those of the part of that name."""
     plain = count(messages_of(turns), api)
     whole = count(messages_of(turns), api, tools) if tools else plain
     sizes = _sizes(plain.tokens, turns, count)
     parts = dict.fromkeys(PARTS, 0)
     for turn, size in zip(turns, sizes, strict=True):
         parts[turn.part] += size
+        if retrieved and retrieved in turn.message.text:
+            moved = min(size, count([Message("user", retrieved)], "completion").tokens)
+            parts[turn.part] -= moved
+            parts["retrieved"] += moved
+            retrieved = ""
     left = None if limit is None else limit - whole.tokens - reserve
 
     groups = units(turns)

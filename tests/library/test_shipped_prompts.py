@@ -91,12 +91,12 @@ def solved(name: str) -> list[dict[str, str]]:
 
 
 def outputs_of(prompt: Prompt) -> set[str]:
-    """The variables that the steps of the prompt's chain fill."""
-    return {step.output for step in prompt.chain}
+    """The variables that the steps of the prompt's chain fill, and retrieval."""
+    return {step.output for step in prompt.chain} | ({"context"} if prompt.parameters.collection else set())
 
 
 def inputs_of(case: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in case.items() if name != "expected"}
+    return {name: value for name, value in case.items() if name not in ("expected", "gold", "quote")}
 
 
 def test_there_are_at_least_fourteen_and_five_of_them_are_chinese() -> None:
@@ -156,13 +156,15 @@ def test_its_inputs_say_what_they_are_and_fill_the_preview(path: Path) -> None:
 @every_prompt
 def test_its_cases_have_a_column_an_input_and_at_least_ten_rows(path: Path) -> None:
     prompt, cases = prompt_of(path), cases_of(path)
-    assert 10 <= len(cases) <= 24
+    assert 10 <= len(cases) <= (40 if prompt.parameters.collection else 24)
     columns = [
         *(i.name for i in prompt.inputs if i.name not in outputs_of(prompt)),
         *(one.column for tool in prompt.tools for one in tool.results if one.column),
     ]
-    assert list(cases[0]) in (columns, [*columns, "expected"])
-    assert all(None not in case and all(value and value.strip() == value for value in case.values()) for case in cases)
+    gold = ["gold", "quote"] if prompt.parameters.collection else []  # empty where no document answers
+    assert list(cases[0]) in (columns, [*columns, "expected", *gold])
+    assert all(None not in case and all(value.strip() == value for value in case.values()) for case in cases)
+    assert all(value for case in cases for name, value in case.items() if name not in gold)
     assert len({tuple(inputs_of(case).values()) for case in cases}) == len(cases)
 
 

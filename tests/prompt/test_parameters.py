@@ -44,6 +44,8 @@ SHIPPED = {
     "after-sales-zh": "966ffa2aea37",
     "arithmetic": "07eded22caff",
     "arithmetic-zh": "a7404d2d4217",
+    "ask-brackwater": "3625cfe050f9",
+    "ask-qingshi-zh": "7aa57607f30d",
     "coin-flips": "0a1f215ad936",
     "commonsense": "51ace894cc80",
     "continuation-zh": "f82525fd75ce",

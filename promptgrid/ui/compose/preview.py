@@ -13,8 +13,10 @@ from promptgrid import api, snippets, techniques, tokens
 from promptgrid.calls import single
 from promptgrid.cases.table import Case
 from promptgrid.connections import BUILTIN, connect, settings
+from promptgrid.documents.contexts import context_of, with_contexts
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
+from promptgrid.grid.contexts import Context, context_text
 from promptgrid.grid.doubts import VOTES, examples_doubts
 from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
@@ -28,11 +30,13 @@ from promptgrid.ui.compose.braces import braces_note
 from promptgrid.ui.compose.cases import values_fields
 from promptgrid.ui.compose.fields import Fields, prompt_of
 from promptgrid.ui.compose.header import status
+from promptgrid.ui.compose.retrieved import retrieved_note
 from promptgrid.ui.compose.tools import parameter_keys, tool_notes
 from promptgrid.ui.compose.values import (
     WATCH,
     expected_answer,
     open_table,
+    start_values,
     template_values,
     value_key,
     values_record,
@@ -108,9 +112,16 @@ def plan_now(model: str, temperature: float | None) -> Plan:
     """Returns the plan of the button Try once: the prompt and the values in the widgets as the only case, for this
     model and temperature (None: the prompt's own). Raises PromptgridError."""
     prompt = with_steps(state.fields())
-    case = Case("1", template_values(prompt), expected_answer())
+    case = Case("1", _searched(prompt, template_values(prompt)), expected_answer())
     parameters = Parameters(temperature=temperature)
-    return Plan((prompt,), (case,), (model,), (selected_technique(),), parameters=parameters)
+    plan = Plan((prompt,), (case,), (model,), (selected_technique(),), parameters=parameters)
+    return with_contexts(database(), plan)
+
+
+def _searched(prompt: Prompt, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values with the other columns of the case, if the prompt retrieves: such as `gold`, which the oracle
+    needs."""
+    return {**start_values(), **values} if prompt.parameters.collection else dict(values)
 
 
 def step_plan(model: str, temperature: float | None, at: int) -> Plan:
@@ -167,6 +178,8 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
             f"{technique} sends the messages of chain-of-thought several times and takes the most frequent answer. Try"
             f" once sends them once; a run asks for samples: {VOTES} or more, at a temperature above 0.{zero}"
         )
+    context = context_of(database(), prompt, _searched(prompt, values))
+    values = {**values, **context.values}
     calls = techniques.reached(techniques.progress(prompt, values, technique), last_replies())
     call = _selected_step(calls, techniques.most_calls(prompt, technique))
     turn_list(call.ask.turns, height=MESSAGES_HEIGHT, key="compose_messages")
@@ -174,7 +187,7 @@ def _messages(prompt: Prompt, technique: str, values: Mapping[str, Any], model: 
         tools_list(prompt)
     for doubt in examples_doubts(prompt, [technique]):
         st.caption(f":orange[{plain(doubt)}]")
-    _budget(prompt, call.ask.turns, model)
+    _budget(prompt, call.ask.turns, model, context)
 
 
 def _selected_step(calls: Sequence[StepCall], most: int) -> StepCall:
@@ -193,13 +206,15 @@ def _selected_step(calls: Sequence[StepCall], most: int) -> StepCall:
     return calls[names.index(st.session_state.compose_step)]
 
 
-def _budget(prompt: Prompt, turns: Sequence[Turn], model: str) -> None:
+def _budget(prompt: Prompt, turns: Sequence[Turn], model: str, context: Context) -> None:
     reserve = int(prompt.parameters.max_tokens or 0)
     budget = tokens.budget(turns, token_counter(model), reserve, tokens.context_limit(model), api=prompt.api,
-                           tools=definitions(prompt.tools))  # fmt: skip
+                           tools=definitions(prompt.tools), retrieved=context_text(context.passages))  # fmt: skip
     token_bar(budget.parts, budget.limit, budget.reserve, budget.exact, budget.reason, key="compose_tokens")
     if budget.more_examples is not None:
         st.caption(f"{budget.more_examples:,} more examples of this length fit.")
+    if context.id:
+        retrieved_note(context, budget)
     with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as expander:
         if expander.open:
             context_view(turns, model, reserve, key="compose_context", api=prompt.api)

@@ -11,6 +11,8 @@ from promptgrid.errors import PlanError
 from promptgrid.grid import Plan
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS, TOOL_PARAMETERS, ParameterSpec, Value
+from promptgrid.store.documents import collections
+from promptgrid.ui import server
 from promptgrid.ui.widgets.fields import parameter_field
 from promptgrid.ui.widgets.plain import plain
 
@@ -23,8 +25,10 @@ def form_key(spec: ParameterSpec) -> str:
 
 
 FIRST_VALUES = {form_key(spec): list(map(spec.text, spec.first)) for spec in AXIS_SPECS}
-CHIP_SPECS = tuple(spec for spec in AXIS_SPECS if spec.kind is str)
-MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in CHIP_SPECS)
+RETRIEVAL_SPECS = tuple(spec for spec in AXIS_SPECS if spec.local)
+CHIP_SPECS = tuple(spec for spec in AXIS_SPECS if spec.kind is str and not spec.listed)
+FIRST_SPECS = tuple(spec for spec in AXIS_SPECS if spec in CHIP_SPECS or spec in RETRIEVAL_SPECS)
+MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in FIRST_SPECS)
 CHIPS = tuple(map(form_key, CHIP_SPECS))
 
 
@@ -40,17 +44,20 @@ def form_values(plan: Plan) -> dict[str, list[str]]:
 
 
 def is_for(spec: ParameterSpec, prompts: Sequence[Prompt], form: Mapping[str, Any]) -> bool:
-    """Tells whether the parameter's field is drawn: one on calls of tools only for prompts with tools, or if the `form`
-    has a value of it."""
-    return spec.name not in TOOL_PARAMETERS or any(prompt.tools for prompt in prompts) or bool(form[form_key(spec)])
+    """Tells whether the parameter's field is drawn: one on calls of tools only for prompts with tools, one of retrieval
+    only for prompts that retrieve, or if the `form` has a value of it."""
+    if spec.name in TOOL_PARAMETERS:
+        return any(prompt.tools for prompt in prompts) or bool(form[form_key(spec)])
+    return not spec.local or any(one.parameters.collection for one in prompts) or bool(form[form_key(spec)])
 
 
 def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
     """Draws the field for the values of a parameter that a plan can vary. Its options are the offered values and those
     in the `form`, as texts, numbers in ascending order."""
     key = form_key(spec)
-    if spec.kind is str:
-        options = list(dict.fromkeys([*map(spec.text, spec.offered), *form[key]]))
+    if spec in CHIP_SPECS:
+        offered = _collections() if spec.name == "collection" else tuple(map(spec.text, spec.offered))
+        options = list(dict.fromkeys([*offered, *form[key]]))
         st.pills(spec.label, options, default=form[key], key=key, selection_mode="multi", wrap=True,
                  help=f"{spec.help} {_WITHOUT}")  # fmt: skip
         return
@@ -68,6 +75,11 @@ def axis_field(spec: ParameterSpec, form: Mapping[str, Any]) -> None:
         filter_mode="prefix",  # else 5 matches 0.5
         select_all=False,  # else Enter selects all instead of the typed text
     )
+
+
+def _collections() -> tuple[str, ...]:
+    """Returns the names of the collections of documents."""
+    return tuple(info.name for info in collections.listed(server.database()))
 
 
 def search_fields(form: Mapping[str, Any]) -> None:
