@@ -52,6 +52,7 @@ SHIPPED = {
     "extract-order": "623fb960b925",
     "food-order": "a722b0150d3f",
     "last-letters": "119469337c82",
+    "mail-desk": "bd3b0559e9bb",
     "note-to-mail": "20532c2b6950",
     "proofread": "e2f2b444c589",
     "question-answering": "7db80ec3d362",
