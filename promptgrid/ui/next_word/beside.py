@@ -31,7 +31,7 @@ def beside(prediction: Prediction) -> None:
         return
     if call is None or call.about != (other, at):
         state.start("beside", lambda client: nextword.predict(client, at), (other, at), other)
-        call = state.call_of("beside")
+        st.rerun()  # the element that polls for progress has been drawn before
     if call is None or not call.items:
         st.caption("Reading the text …")
         if call is not None and isinstance(call.error, Exception):
