@@ -34,6 +34,7 @@ MARKS = {"compose": ".segment.part", "cell": "td:is([data-state=right], [data-st
 VIEWS = {
     "home": ("/", ".st-key-home_prompt_arithmetic"),
     "compose": ("/Compose?prompt=sentiment", ".st-key-compose_try"),
+    "tools and chain": ("/Compose?prompt=travel-desk", ".st-key-compose_try"),
     "library": ("/Library?prompt=sentiment", ".prompts .selected"),
     "run": ("/Run", ".st-key-start"),
     "run done": ("/Run?run={run}", "[data-testid=stDataFrame]"),
@@ -50,6 +51,16 @@ VIEWS = {
     "tune": ("/Tune", ".st-key-tuning_missing, .st-key-tuning_start"),
     "found": ("/History?find=good", "[class*=st-key-history_match_]"),
     "settings": ("/Settings", ".st-key-endpoints_check"),
+}
+# The heading of an expander passes slowly from the colours of one theme to those of the other.
+COLOURS_CHANGED = "() => !document.getAnimations().some(one => one instanceof CSSTransition)"
+# What is pressed before a view is looked at, in order, and what appears by that.
+PRESSED = {
+    "tools and chain": (
+        (".st-key-compose_open_tools summary", ".st-key-compose_tool_choice"),
+        (".st-key-compose_open_chain summary", ".st-key-compose_step_add"),
+        (".st-key-compose_step_add button", "[class*=st-key-compose_step_output_]"),
+    )
 }
 
 
@@ -81,9 +92,14 @@ def test_axe_finds_nothing_and_marks_stand_out_in_light_and_in_dark(
     page.goto(bench.url + path.format(**ids))
     expect(page.locator(last).first).to_be_visible()
     acting.settled(page)
+    for button, appears in PRESSED.get(view, ()):
+        page.locator(button).first.click()
+        expect(page.locator(appears).first).to_be_visible()
+        acting.settled(page)
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         expect(page.get_by_test_id("stApp")).to_have_css("color-scheme", theme)
+        page.wait_for_function(COLOURS_CHANGED)
         assert axe.violations(page) == []
         if view in MARKS:
             expect(page.locator(MARKS[view]).first).to_be_visible()

@@ -4,6 +4,7 @@ of a search."""
 from __future__ import annotations
 
 import json
+from itertools import takewhile
 
 import streamlit as st
 
@@ -17,7 +18,7 @@ from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.steps import StoredStep, steps_of
 from promptgrid.text import one_line
 from promptgrid.ui.compare.facts import Fact, facts
-from promptgrid.ui.widgets.messages import aligned_table, message_list
+from promptgrid.ui.widgets.messages import aligned_table, message_list, sent_messages
 
 
 def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
@@ -28,8 +29,8 @@ def steps_list(database: Database, run_id: str, row: ResultRow) -> None:
     label = f"Steps ({many(row.calls or len(calls), 'call')})"
     with st.expander(label, key="compare_steps_open", on_change="rerun") as opened:
         if opened.open:
-            messages = [message for call in calls for message in (_last_message(call), _reply(call))]
-            marks = [mark for call in calls for mark in (f"{call.round + 1} · {call.step}", _figures(call))]
+            marked = [pair for call in calls for pair in _marked(call)]
+            messages, marks = [message for message, _ in marked], [mark for _, mark in marked]
             message_list(messages, marks=marks, height=420, key="compare_steps")
 
 
@@ -66,11 +67,18 @@ def beams_list(row: ResultRow) -> None:
             facts(lines, key="compare_beams")
 
 
-def _last_message(call: StoredStep) -> Message:
-    """Returns the last message that the call sent; those before it stand in the earlier steps."""
-    body = json.loads(call.request)
-    last = (body.get("messages") or [{"role": "user", "content": body.get("prompt")}])[-1]
-    return Message(last["role"], str(last.get("content") or ""))
+def _marked(call: StoredStep) -> list[tuple[Message, str]]:
+    """Returns the messages that the call added and its reply, each with its mark."""
+    step = f"{call.round + 1} · {call.step}"
+    return [*((message, step) for message in new_messages(call.request)), (_reply(call), _figures(call))]
+
+
+def new_messages(request: str) -> list[Message]:
+    """Returns the messages of a request body (JSON) that stand in no earlier step: the results of all calls of a reply,
+    or else the last message."""
+    messages = sent_messages(request)
+    results = list(takewhile(lambda message: message.role == "tool", reversed(messages)))
+    return results[::-1] or messages[-1:]
 
 
 def _reply(call: StoredStep) -> Message:
