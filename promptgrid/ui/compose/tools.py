@@ -100,11 +100,8 @@ def _tool(number: int) -> DeltaGenerator:
 def _arguments(number: int) -> None:
     """Draws the arguments of a tool as a table, or as the text of a JSON Schema."""
     key, view = state.tool_key("parameters", number), state.tool_key("view", number)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption("Arguments", width="content")
-        st.space("stretch")
-        options: dict[str, Any] = {"default": "Table", "required": True, "label_visibility": "collapsed"}
-        st.segmented_control("Arguments as", ["Table", "JSON Schema"], key=view, width="content", **options)
+    # On the left: the toolbar of the table lies over what stands at its upper right.
+    st.segmented_control("Arguments", ["Table", "JSON Schema"], key=view, default="Table", required=True)
     if _is_json(number):
         hint = '{\n  "type": "object",\n  "properties": {"city": {"type": "string"}},\n  "required": ["city"]\n}'
         st.text_area("JSON Schema", key=key, height="content", placeholder=hint, label_visibility="collapsed")
