@@ -41,7 +41,10 @@ def tools_of(typed: Sequence[_Row]) -> tuple[Tool, ...]:
     """Returns the tools. Raises PromptError for one that a file could not hold."""
     tools: list[Tool] = []
     for number, one in enumerate(typed, start=1):
-        tool = _tool(one, f"The tool {one['name']}" if one["name"] else f"Tool {number}")
+        try:
+            tool = _tool(one)
+        except PromptError as error:
+            raise PromptError(f"Tool {one_line(one['name'], 64) or number}: {error}", hint=error.hint) from error
         if tool.name in {other.name for other in tools}:
             raise PromptError(f"There is a second tool {tool.name}.", hint="Give it another name.")
         tools.append(tool)
@@ -52,16 +55,16 @@ def tool_problems(typed: Sequence[_Row], at: int, columns: Sequence[str]) -> lis
     """Returns one sentence for each reason why the tool with index `at` cannot work; [] if it can. `columns` are those
     of the cases; without them, the columns of results are not checked."""
     try:
-        tool = _tool(typed[at], "The tool")
+        tool = _tool(typed[at])
     except PromptError as error:
         return [str(error)]
     second = [f"There is a second tool {tool.name}."] if tool.name in [one["name"] for one in typed[:at]] else []
     return [*second, *tool_faults(tool, columns)]
 
 
-def _tool(typed: _Row, called: str) -> Tool:
+def _tool(typed: _Row) -> Tool:
     if problem := name_problem(typed["name"]):
-        raise PromptError(f"{called} {problem}.")
+        raise PromptError(f"It {problem}.")
     parameters = schema_of_text(typed["parameters"])
     results = tuple(_result(row, number) for number, row in enumerate(typed["results"], start=1))
     return Tool(typed["name"], typed["description"], parameters, results)
@@ -138,8 +141,8 @@ def with_rows(schema: Mapping[str, Any], rows: Sequence[_Row]) -> dict[str, Any]
             raise PromptError(f"The argument {name} is there twice.")
         properties[name] = _property(before.get(old, {}), was.get(old, {}), row)
         required += [name] if row.get("required") is True else []
-    rest = {key: value for key, value in schema.items() if key not in ("properties", "required")}
-    return {**rest, "type": "object", "properties": properties} | ({"required": required} if required else {})
+    new = {**schema, "properties": properties, "required": required}  # the order of the fields stays
+    return new if required else {key: value for key, value in new.items() if key != "required"}
 
 
 def _property(schema: Any, before: _Row, row: _Row) -> Any:

@@ -92,7 +92,7 @@ def test_what_cannot_work_is_told_at_its_tool_and_not_saved(library: Library) ->
     page.text_input(key=key(page, "name", 0)).set_value("two words")
     ran(page)
     assert "cannot work" in heading(page)
-    assert "The tool needs a name of letters" in shown(page)
+    assert "Tool two words: It needs a name of letters" in shown(page)
     press(page, "compose_save")
     assert library.load("mine")[0].tools == PROMPT.tools
     page.text_input(key=key(page, "name", 0)).set_value("lookup")
