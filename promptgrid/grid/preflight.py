@@ -151,8 +151,9 @@ class EstimateTally:
         while chunk := list(islice(planned, _LOOKUP)):
             stored = {} if self.plan.fresh else self.stored([one.point.key for one in chunk])
             shares: dict[str, list[Estimate]] = {}
+            alike: dict[object, Estimate] = {}
             for one in chunk:
-                for ref, share in self._replies(one, stored).items():
+                for ref, share in self._replies(one, stored, alike).items():
                     shares.setdefault(ref, []).append(share)
             self._models |= {ref: total((self._models[ref], *mine)) for ref, mine in shares.items()}
             for check, judge in self.judges.items():
@@ -160,15 +161,21 @@ class EstimateTally:
             self._points += len(chunk)
             yield from chunk
 
-    def _replies(self, one: PlannedPoint, stored: Mapping[str, Iterable[int]]) -> Mapping[str, Estimate]:
-        """Returns the estimate of the point's replies by model: steps of a chain may ask others than the point's."""
-        key, samples = one.point.key, self.plan.samples
-        repeated = not self._seen.add(int(key[:16], 16))
-        ref = one.point.model_ref
-        if one.fits and most_calls(one.point.prompt, one.point.technique) > 1:
+    def _replies(
+        self, one: PlannedPoint, stored: Mapping[str, Iterable[int]], alike: dict[object, Estimate]
+    ) -> Mapping[str, Estimate]:
+        """Returns the estimate of the point's replies by model: steps of a chain may ask others than the point's.
+        `alike` keeps the estimates of points of one call, by all that they depend on."""
+        point, samples = one.point, self.plan.samples
+        repeated = not self._seen.add(int(point.key[:16], 16))
+        ref = point.model_ref
+        if one.fits and most_calls(point.prompt, point.technique) > 1:
             return estimate_steps(one, self._facts.__getitem__, samples)
-        known = set(stored.get(key, ()))
-        return {ref: estimate_point(one, self._facts[ref], samples, known, repeated, self._a_call[ref])}
+        known = frozenset(stored.get(point.key, ()))
+        like = ref, id(point.variant), id(point.request.parameters), one.count, one.limit, repeated, known
+        if like not in alike:
+            alike[like] = estimate_point(one, self._facts[ref], samples, known, repeated, self._a_call[ref])
+        return {ref: alike[like]}
 
     def _judged(self, chunk: Sequence[PlannedPoint], check: str, judge: ModelCheck) -> Iterator[Estimate]:
         estimate = estimate_vectors if judge.texts_a_call else estimate_judged

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count, islice
 from operator import itemgetter
 from typing import Any
@@ -27,7 +28,7 @@ from promptgrid.store.documents.retrieved import insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
 
-_INSERT_ROWS = 2000
+_INSERT_ROWS = 4000
 _64_BITS = 2**64 - 1
 _INSERT_CASE, _INSERT_CELL = cases.insert(), cells.insert()
 _NAMES = list(cells.c.keys())
@@ -144,14 +145,21 @@ def _contexts(planned: Iterable[PlannedPoint]) -> _Contexts:
 
 
 def _insert_cells(database: Database, run_id: str, lots: Iterable[_Lot]) -> int:
-    """Inserts the cells of all samples of the rows (see `_lots`) and returns the number of rows."""
-    total = 0
-    for rows, contexts in lots:
+    """Inserts the cells of all samples of the rows (see `_lots`) and returns the number of rows. A thread writes each
+    lot while the next one is planned: SQLite takes a third of the time, and holds no lock of Python's."""
+
+    def write(rows: list[dict[str, Any]], contexts: _Contexts) -> int:
         with database.write() as connection:
             write_many(connection, _INSERT_SAMPLES, rows)
             insert_contexts(connection, run_id, contexts)
-        total += len(rows)
-    return total
+        return len(rows)
+
+    total, writing = 0, None
+    with ThreadPoolExecutor(1) as writer:
+        for lot in lots:
+            total += writing.result() if writing else 0
+            writing = writer.submit(write, *lot)
+        return total + (writing.result() if writing else 0)
 
 
 def extend_run(

@@ -252,6 +252,8 @@ def _ask(
 ) -> Count | None:
     """Returns the count of a request by the endpoint's tokenizer: the cached one, or else that of a call. Returns None
     if it is not cached and the call fails, or is forbidden by `reach=False`."""
+    if endpoint.name not in _have_counted and not (reach and _may_ask(endpoint)):
+        return None  # at once: a plan asks for each of its points
     try:
         key = _cache_key(endpoint, model, messages, api, tools)
     except BuiltinError:
@@ -260,7 +262,7 @@ def _ask(
         return Count(known, True)
     size = sum(len(message.text) for message in messages)
     tokens = ask(endpoint, lambda: endpoint.count_tokens(model, messages, api, tools), size) if reach else None
-    return None if tokens is None else Count(_memory.put(key, tokens), True)
+    return None if tokens is None else Count(_put(endpoint, key, tokens), True)
 
 
 def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
@@ -269,13 +271,17 @@ def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]
     Returns None if the endpoint offers no tokenizer or fails, or after 3 s plus 1 s per 100,000 characters. After a
     failure or a timeout it is not called again for 30 s, because the user is typing.
     """
-    if not endpoint.counts_tokens or time.monotonic() < _silent.get(endpoint.name, 0.0):
+    if not _may_ask(endpoint):
         return None
     try:
         return loop.run_sync(_within(ASK_S + size / ASK_CHARACTERS_A_S, question()))
     except (EndpointError, TimeoutError):
         _silent[endpoint.name] = time.monotonic() + RETRY_S
         return None
+
+
+def _may_ask(endpoint: Endpoint) -> bool:
+    return endpoint.counts_tokens and time.monotonic() >= _silent.get(endpoint.name, 0.0)
 
 
 async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
@@ -285,7 +291,13 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
     """Caches the number of tokens of a text that an endpoint has reported."""
-    _memory.put(_cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
+    _put(endpoint, _cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
+
+
+def _put(endpoint: Endpoint, key: int, tokens: int) -> int:
+    """Caches a count of the endpoint and returns it."""
+    _have_counted.add(endpoint.name)
+    return _memory.put(key, tokens)
 
 
 def _cache_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()) -> int:
@@ -294,4 +306,5 @@ def _cache_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api:
 
 
 _memory = CountCache(REMEMBERED)
-_silent: dict[str, float] = {}
+_silent: dict[str, float] = {}  # by endpoint name: until when it is not asked again
+_have_counted: set[str] = set()  # names of the endpoints of which a count was cached

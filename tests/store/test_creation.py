@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from promptgrid.store import Database, results, runs
+from promptgrid.errors import StoreError
+from promptgrid.store import Database, creation, results, runs
+from promptgrid.store.database import write_many
 from promptgrid.store.schema import cells
+from promptgrid.store.schema import runs as runs_table
 from tests.commits import greeting_plan, pending, queued
 
 pytestmark = pytest.mark.usefixtures("openai")
@@ -41,3 +47,25 @@ def test_every_sample_has_a_cell_of_its_own_with_a_seed_that_counts_on(database:
         for position, (case, temperature, sample) in enumerate(each)
     ]
     assert runs.find_run(database, run_id).total == 12
+
+
+def test_a_run_whose_cells_cannot_all_be_written_leaves_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lots: list[int] = []
+
+    def full(connection: sa.Connection, statement: sa.Insert, rows: Sequence[Any]) -> None:
+        if statement is creation._INSERT_SAMPLES:
+            lots.append(len(rows))
+            if len(lots) == 2:
+                raise sqlite3.OperationalError("database or disk is full")
+        write_many(connection, statement, rows)
+
+    monkeypatch.setattr(creation, "_INSERT_ROWS", 1)
+    monkeypatch.setattr(creation, "write_many", full)
+    with pytest.raises(StoreError, match="disk is full"):
+        queued(database, greeting_plan(temperatures=(0.0, 0.5)))
+    assert lots == [1, 1]
+    with database.read() as connection:
+        for table in (runs_table, cells):
+            assert not connection.execute(sa.select(table)).all()

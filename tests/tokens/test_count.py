@@ -34,6 +34,7 @@ CHAT = [Message("system", "You label reviews."), Message("user", "It broke.")]
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(count, "_memory", CountCache(count.REMEMBERED))
     monkeypatch.setattr(count, "_silent", {})
+    monkeypatch.setattr(count, "_have_counted", set())
     count._part_length.cache_clear()
 
 
@@ -166,6 +167,15 @@ def test_a_server_with_a_tokenizer_is_asked_and_asked_once(monkeypatch: pytest.M
         requests = len(server.requests)
         assert tokens.count_messages(CHAT, "openai/local") == first
         assert len(server.requests) == requests
+
+
+def test_what_a_server_has_counted_is_known_while_it_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    with HostileServer(kind="llama.cpp") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        first = tokens.count_messages(CHAT, "openai/local")
+        monkeypatch.setitem(count._silent, "openai", float("inf"))
+        assert tokens.count_messages(CHAT, "openai/local") == first
+        assert not tokens.count_messages(CHAT[:1], "openai/local").exact
 
 
 def test_a_server_without_one_gives_an_estimate_with_its_name(
