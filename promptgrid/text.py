@@ -50,3 +50,12 @@ class _LatePattern:
         for method in ("search", "match", "fullmatch", "split", "sub", "findall", "finditer"):
             setattr(self, method, getattr(compiled, method))  # found without __getattr__ from now on
         return getattr(compiled, name)
+
+
+def clean(text: str) -> str:
+    """Returns the text with each lone surrogate, which UTF-8 cannot encode, replaced by U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -18,7 +18,7 @@ from promptgrid.documents.markup import declared_charset, html_text
 from promptgrid.documents.pdf import page_texts
 from promptgrid.errors import CasesError, DocumentsError
 from promptgrid.humanize import many
-from promptgrid.tokens import clean
+from promptgrid.text import clean
 
 KINDS: Mapping[str, str] = {
     ".txt": "txt", ".text": "txt", ".md": "md", ".markdown": "md", ".html": "html", ".htm": "html", ".pdf": "pdf",

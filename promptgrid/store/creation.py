@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, count, islice
 from operator import itemgetter
 from typing import Any
@@ -23,7 +22,7 @@ from promptgrid.humanize import many
 from promptgrid.store import runs as runs_store
 from promptgrid.store.across.parts import record_opening
 from promptgrid.store.commits import CellName
-from promptgrid.store.database import Database, now, storable, write_many
+from promptgrid.store.database import Database, now, one_behind, storable, write_many
 from promptgrid.store.documents.retrieved import insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
@@ -145,21 +144,15 @@ def _contexts(planned: Iterable[PlannedPoint]) -> _Contexts:
 
 
 def _insert_cells(database: Database, run_id: str, lots: Iterable[_Lot]) -> int:
-    """Inserts the cells of all samples of the rows (see `_lots`) and returns the number of rows. A thread writes each
-    lot while the next one is planned: SQLite takes a third of the time, and holds no lock of Python's."""
+    """Inserts the cells of all samples of the rows (see `_lots`) and returns the number of rows."""
 
-    def write(rows: list[dict[str, Any]], contexts: _Contexts) -> int:
+    def write(lot: _Lot) -> int:
         with database.write() as connection:
-            write_many(connection, _INSERT_SAMPLES, rows)
-            insert_contexts(connection, run_id, contexts)
-        return len(rows)
+            write_many(connection, _INSERT_SAMPLES, lot[0])
+            insert_contexts(connection, run_id, lot[1])
+        return len(lot[0])
 
-    total, writing = 0, None
-    with ThreadPoolExecutor(1) as writer:
-        for lot in lots:
-            total += writing.result() if writing else 0
-            writing = writer.submit(write, *lot)
-        return total + (writing.result() if writing else 0)
+    return sum(one_behind(write, lots))
 
 
 def extend_run(

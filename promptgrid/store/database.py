@@ -6,13 +6,14 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -28,6 +29,8 @@ _NO_ROOM_BYTES = 1_000_000  # with less, SQLite calls a full disk an I/O error w
 _watchers = count()
 
 Row = Mapping[str, Any]
+Lot = TypeVar("Lot")
+Written = TypeVar("Written")
 
 
 class Database:
@@ -230,6 +233,19 @@ def raw_cursor(connection: sa.Connection, query: sa.Select[Any]) -> sa.engine.in
     cursor = connection.execute(query).cursor
     assert cursor is not None  # a SELECT has one
     return cursor
+
+
+def one_behind(write: Callable[[Lot], Written], lots: Iterable[Lot]) -> Iterator[Written]:
+    """Yields the result of `write` for each lot. A thread writes a lot while the next one is made: SQLite holds no lock
+    of Python's. Errors of both sides are raised."""
+    writing = None
+    with ThreadPoolExecutor(1) as writer:
+        for lot in lots:
+            if writing:
+                yield writing.result()
+            writing = writer.submit(write, lot)
+        if writing:
+            yield writing.result()
 
 
 def now() -> float:

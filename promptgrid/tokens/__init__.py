@@ -11,7 +11,6 @@ from promptgrid.tokens.correction import ReportedUsage, corrected_counter
 from promptgrid.tokens.count import (
     Count,
     Counter,
-    clean,
     count_in,
     count_messages,
     count_request,

@@ -17,6 +17,7 @@ from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.models import tables
 from promptgrid.prompt import Api, Message
 from promptgrid.prompt.tools.protocol import definitions
+from promptgrid.text import clean
 from promptgrid.tokens.cache import CountCache, digest
 from promptgrid.tokens.chunks import parts
 from promptgrid.tokens.encodings import ENCODINGS, length
@@ -133,15 +134,6 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
     says why they are not counted."""
     tokens = sum(-(-len(message.text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for message in messages)
     return Count(tokens + _overhead(messages, api), False, reason)
-
-
-def clean(text: str) -> str:
-    """Returns the text with each lone surrogate, which UTF-8 cannot encode, replaced by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
 
 
 def endless_space(text: str) -> bool:
@@ -262,7 +254,10 @@ def _ask(
         return Count(known, True)
     size = sum(len(message.text) for message in messages)
     tokens = ask(endpoint, lambda: endpoint.count_tokens(model, messages, api, tools), size) if reach else None
-    return None if tokens is None else Count(_put(endpoint, key, tokens), True)
+    if tokens is None:
+        return None
+    _have_counted.add(endpoint.name)
+    return Count(_memory.put(key, tokens), True)
 
 
 def ask(endpoint: Endpoint, question: Callable[[], Coroutine[Any, Any, T | None]], size: int) -> T | None:
@@ -291,13 +286,8 @@ async def _within(seconds: float, asking: Coroutine[Any, Any, T]) -> T:
 
 def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
     """Caches the number of tokens of a text that an endpoint has reported."""
-    _put(endpoint, _cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
-
-
-def _put(endpoint: Endpoint, key: int, tokens: int) -> int:
-    """Caches a count of the endpoint and returns it."""
     _have_counted.add(endpoint.name)
-    return _memory.put(key, tokens)
+    _memory.put(_cache_key(endpoint, model, [Message("user", text)], "completion"), tokens)
 
 
 def _cache_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()) -> int:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from promptgrid import builtin, connections
 from promptgrid.endpoint import Token
 from promptgrid.prompt import Message
+from promptgrid.text import clean
 from promptgrid.tokens.chunks import parts
-from promptgrid.tokens.count import Count, ask, clean, count_in, count_text, encoding_of, estimate, remember
+from promptgrid.tokens.count import Count, ask, count_in, count_text, encoding_of, estimate, remember
 from promptgrid.tokens.encodings import ENCODINGS, encoding
 
 if TYPE_CHECKING:

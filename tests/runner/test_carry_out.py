@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from promptgrid import api, connections, loop
+from promptgrid.calls import call
 from promptgrid.calls.feed import Feed, PendingCells
 from promptgrid.grid import Plan
 from promptgrid.grid.planned_points import PlannedPoint
@@ -41,6 +42,12 @@ PROMPT = Prompt("say", (Message("user", "Say {{ word }}."),), answer=AnswerRule(
 def a_plan(model: str = "ok", words: int = 3, **changes: Any) -> Plan:
     cases = [{"word": f"yes{n}", "expected": "yes"} for n in range(words)]
     return api.plan(PROMPT, cases, models=f"openai/{model}", **changes)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first wait before a call is sent again is 2 ms, in place of half a second."""
+    monkeypatch.setattr(call, "_FIRST_WAIT_S", 0.002)
 
 
 def carried_out(database: Database, plan: Plan) -> tuple[str, RunStatus, list[ResultRow]]:
@@ -107,12 +114,14 @@ def test_a_cell_that_two_techniques_share_is_sent_once(database: Database, hosti
     assert [row.status for row in rows] == ["answered", "answered"]
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_what_passes_is_retried_and_counted(database: Database, hostile: HostileServer) -> None:
     run_id, status, rows = carried_out(database, a_plan("rate-limited-ms+server-error+ok", words=1))
     assert (status, rows[0].status, rows[0].attempts) == ("finished", "answered", 3)
     assert runs.progress(database, run_id).retried == 2
 
 
+@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("bad", ["bad-json", "half-body", "html", "no-choices", "broken-off", "null-content"])
 def test_what_cannot_be_read_is_sent_again_twice_and_no_more(
     database: Database, hostile: HostileServer, bad: str
@@ -130,6 +139,7 @@ def test_a_whole_reply_without_an_answer_is_paid_once(database: Database, hostil
     assert not rows[0].scores
 
 
+@pytest.mark.usefixtures("short_waits")
 def test_a_limit_told_with_status_200_is_waited_for(database: Database, hostile: HostileServer) -> None:
     model = "+".join(["limited-inside"] * 4) + "+ok"  # more often than faults are retried
     _, _, rows = carried_out(database, a_plan(model, words=1, retries=1))

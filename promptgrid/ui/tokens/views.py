@@ -11,6 +11,7 @@ import streamlit as st
 from promptgrid import tokens
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import many
+from promptgrid.text import clean
 from promptgrid.tokens import Tokenization
 from promptgrid.ui.tokens import state
 from promptgrid.ui.tokens.context import context
@@ -57,7 +58,7 @@ def text_field(ref: str) -> str:
 
 def facts(text: str) -> str:
     """Returns the text's numbers of characters, words, lines and bytes, as Markdown."""
-    cleaned = tokens.clean(text)
+    cleaned = clean(text)
     counts = {
         "character": len(text),
         "word": _words(text),
