@@ -72,11 +72,12 @@ class Nowhere:
 def writer_alone(home: Path) -> None:
     """CSV of rows that are in memory already."""
     from promptgrid.export import columns_for, write_csv
-    from promptgrid.store import Database, cell_columns, results
+    from promptgrid.export.retrieved import named_rows
+    from promptgrid.store import Database, cell_columns
 
     database = Database(home / "data" / "promptgrid.sqlite3")
     variables, checks = cell_columns.columns_of(database, "bench000")
-    rows = list(islice(results.named_rows(database, "bench000", columns_for(variables, checks)), 20_000))
+    rows = list(islice(named_rows(database, "bench000", columns_for(variables, checks)), 20_000))
     out: Any = Nowhere()
     begun, worked = time.perf_counter(), time.process_time()
     write_csv(_again(rows, 10), out, variables=variables, checks=checks)

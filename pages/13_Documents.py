@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from promptgrid.ui.documents import collection, passage, searching
+from promptgrid.ui.documents import collection, marking, passage, searching
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
 from promptgrid.ui.widgets.undo import undo_note
@@ -12,7 +12,9 @@ undo_note(collection.PAGE)
 passage.draw_passage(database())
 info = collection.choose_collection(database())
 chunker = searching.chunker_fields()
-search_tab, measure_tab, documents_tab = st.tabs(["Search", "Measure", "Documents"])
+search_tab, measure_tab, gold_tab, documents_tab = st.tabs(["Search", "Measure", "Gold", "Documents"])
+with gold_tab:
+    marking.mark(database(), info)
 with documents_tab:
     collection.document_table(database(), info)
 if chunker is not None:

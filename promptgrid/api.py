@@ -21,7 +21,7 @@ from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.runner import client
-from promptgrid.store import Database, cell_columns, plans, results
+from promptgrid.store import Database, cell_columns, plans
 from promptgrid.store.across.parts import cases_of_part
 from promptgrid.store.runs import RunProgress
 
@@ -110,9 +110,10 @@ def frame(database: Database, run_id: str) -> pd.DataFrame:
     import pandas as pd
 
     from promptgrid.export import columns_for
+    from promptgrid.export.retrieved import named_rows
 
     names = columns_for(*cell_columns.columns_of(database, run_id))
-    rows = list(results.named_rows(database, run_id, names))
+    rows = list(named_rows(database, run_id, names))
     try:
         return pd.DataFrame(rows, columns=names)
     except UnicodeEncodeError:  # half a character (a lone surrogate), which only a column of objects can hold

@@ -89,6 +89,8 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
         from promptgrid.compare import count_differences, run_remarks, summary  # not before the first call
 
         echo(sheet.summary_table(summary(database, info.id)))
+        if table := sheet.retrieval_table(database, info.id):
+            echo(f"\n{table}")
         lines = [*sheet.error_lines(runs.errors(database, info.id)), *sheet.remedy_lines(progress)]
         for line in [*lines, *run_remarks(database, info.id), *count_differences(database, info.id)]:
             echo(line, err=True)

@@ -13,6 +13,7 @@ from promptgrid import humanize
 from promptgrid.cli.output import terminal_width
 from promptgrid.grid.preflight import ModelPreflight, Preflight
 from promptgrid.runner import phrases
+from promptgrid.store import Database
 from promptgrid.store.runs import RunInfo, RunProgress
 from promptgrid.store.scores import Total
 from promptgrid.text import one_line
@@ -119,6 +120,16 @@ def summary_table(variants: Sequence[VariantSummary]) -> str:
     optional = ("unread", passed)
     columns = [at for at, name in enumerate(header) if name not in optional or any(row[at] for row in rows)]
     return table([header[at] for at in columns], [[row[at] for at in columns] for row in rows])
+
+
+def retrieval_table(database: Database, run_id: str) -> str:
+    """Returns the table of what each variant of the run retrieves, and why its wrong answers are wrong; "" if the run
+    retrieves nothing or its cases have no gold."""
+    from promptgrid.compare import View, facts
+    from promptgrid.compare.retrieval import retrieval_summary, retrieval_words
+
+    summaries = retrieval_summary(database, facts(database, run_id), View())
+    return table(*retrieval_words(summaries)) if summaries else ""
 
 
 def _summary_cells(v: VariantSummary) -> list[str]:

@@ -24,6 +24,11 @@ class Chunk:
         return self.document.text[self.start : self.end]
 
     @property
+    def passage(self) -> Passage:
+        """The range of the chunk, by the document's name."""
+        return Passage(self.document.name, self.start, self.end)
+
+    @property
     def title(self) -> str:
         """The title of the document, or else its name."""
         return self.document.title or self.document.name

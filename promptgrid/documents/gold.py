@@ -8,6 +8,7 @@ says that no document answers the question. `quote` may hold the text of the fir
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from promptgrid.documents.chunks import Passage
@@ -68,3 +69,11 @@ def passage_of(document: StoredText, quote: str) -> Passage:
         times = "not" if start < 0 else "more than once"
         raise DocumentsError(f"{one_line(quote, 60)!r} stands {times} in {document.name}.", hint="Quote it in full.")
     return Passage(document.name, start, start + len(quote))
+
+
+def places_of(document: StoredText, quote: str) -> list[Passage]:
+    """Returns every passage of the document that is the text `quote`, in order. Blanks and line ends count as equal, as
+    a text that was copied from elsewhere has other ones."""
+    pattern = r"\s+".join(map(re.escape, unicodedata.normalize("NFKC", quote).split()))
+    matches = re.finditer(pattern, document.text) if pattern else ()
+    return [Passage(document.name, match.start(), match.end()) for match in matches]

@@ -25,7 +25,7 @@ class RetrievalMeasures:
     precision        the share of the chunks' characters that are gold; a character that is retrieved again counts as
                      retrieved, not as gold. None if nothing was retrieved
     reciprocal_rank  1 / the rank of the first chunk with gold; 0 if there is none. Its mean is MRR
-    ndcg             the discounted gain of the chunks as a share of the best possible one
+    ndcg             the discounted gain of the chunks as a share of the best possible one; None if that is not known
     tokens           the tokens of the chunks
     """
 
@@ -46,22 +46,30 @@ def measured(
 ) -> RetrievalMeasures:
     """Measures the first `k` of the retrieved chunks, which are given in the order of their ranks. `candidates` are all
     chunks that could have been retrieved: they give the best possible gain."""
-    first = retrieved[:k]
-    tokens = sum(chunk.tokens for chunk in first)
+    first = [chunk.passage for chunk in retrieved[:k]]
+    tokens = sum(chunk.tokens for chunk in retrieved[:k])
+    return measured_passages(first, gold, [chunk.passage for chunk in candidates], k, tokens)
+
+
+def measured_passages(
+    first: Sequence[Passage], gold: Sequence[Passage], candidates: Iterable[Passage] | None, k: int, tokens: int = 0
+) -> RetrievalMeasures:
+    """Measures the passages `first`, at most `k`, which are given in the order of their ranks and have `tokens` tokens.
+    Without `candidates` (None) there is no nDCG, which needs all passages that could have been retrieved."""
     ranges = merged(gold)
     size = sum(end - start for one in ranges.values() for start, end in one)
     if not size:
         return RetrievalMeasures(None, None, None, None, None, tokens)
-    gains = [gain(chunk, ranges) for chunk in first]
-    ideal = sorted((gain(chunk, ranges) for chunk in candidates if chunk.document.name in ranges), reverse=True)
+    gains = [gain(passage, ranges) for passage in first]
+    ideal = None if candidates is None else sorted((gain(one, ranges) for one in candidates), reverse=True)
     held = _held(first, ranges)
-    read = sum(chunk.end - chunk.start for chunk in first)
+    read = sum(passage.end - passage.start for passage in first)
     return RetrievalMeasures(
         hit=float(any(gains)),
         recall=held / size,
         precision=held / read if read else None,
         reciprocal_rank=reciprocal_rank(gains),
-        ndcg=ndcg(gains, ideal, k),
+        ndcg=None if ideal is None else ndcg(gains, ideal, k),
         tokens=tokens,
     )
 
@@ -78,10 +86,10 @@ def merged(passages: Iterable[Passage]) -> Ranges:
     return ranges
 
 
-def gain(chunk: Chunk, gold: Ranges) -> int:
-    """Returns the number of gold characters in the chunk. `gold` is as `merged` returns it."""
-    mine = gold.get(chunk.document.name, ())
-    return sum(max(0, min(end, chunk.end) - max(start, chunk.start)) for start, end in mine)
+def gain(passage: Passage, gold: Ranges) -> int:
+    """Returns the number of gold characters in the passage. `gold` is as `merged` returns it."""
+    mine = gold.get(passage.document, ())
+    return sum(max(0, min(end, passage.end) - max(start, passage.start)) for start, end in mine)
 
 
 def reciprocal_rank(gains: Sequence[float]) -> float:
@@ -100,12 +108,12 @@ def _discounted(gains: Iterable[float]) -> float:
     return math.fsum(one / math.log2(rank + 1) for rank, one in enumerate(gains, 1))
 
 
-def _held(chunks: Sequence[Chunk], gold: Ranges) -> int:
-    """Returns the number of gold characters in the chunks together, each counted once."""
+def _held(passages: Sequence[Passage], gold: Ranges) -> int:
+    """Returns the number of gold characters in the passages together, each counted once."""
     held = merged(
-        Passage(chunk.document.name, max(start, chunk.start), min(end, chunk.end))
-        for chunk in chunks
-        for start, end in gold.get(chunk.document.name, ())
-        if max(start, chunk.start) < min(end, chunk.end)
+        Passage(one.document, max(start, one.start), min(end, one.end))
+        for one in passages
+        for start, end in gold.get(one.document, ())
+        if max(start, one.start) < min(end, one.end)
     )
     return sum(end - start for one in held.values() for start, end in one)

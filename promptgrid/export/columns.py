@@ -14,6 +14,11 @@ def _parameters(kind: type) -> list[str]:
     return [column for spec in SPECS if spec.kind is kind for column in spec.columns]
 
 
+RETRIEVAL_COLUMNS: Final[Mapping[str, str]] = {
+    f"retrieval.{name}": name for name in ("hit", "recall", "precision", "reciprocal_rank", "ndcg")
+}
+"""The columns of the measures of retrieval, with the names of the measures (RetrievalMeasures)."""
+
 # fmt: off
 _ASKED = [
     "run_id", "cell_id", "case_id", "part", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
@@ -25,14 +30,15 @@ _ASKED = [
 ]
 _ANSWERED = ["expected", "checks", "reasoning", "answer", "output"]
 _JUDGED = ["human_score", "human_note", "created_utc", "request_json", "steps_json", "beams_json",
-    "tool_calls_json",
+    "tool_calls_json", "retrieved_json", *RETRIEVAL_COLUMNS,
 ]
 _WHOLE = frozenset({
     "examples_k", "sample", "prompt_tokens_counted", "prompt_tokens", "completion_tokens",
     "reasoning_tokens", "cached_tokens", "context_limit", "attempts", "calls", "lost_tokens",
     *_parameters(int),
 })
-_REAL = frozenset({"cost_usd", "lost_cost_usd", "latency_ms", "first_token_ms", "human_score", *_parameters(float)})
+_REAL = frozenset({"cost_usd", "lost_cost_usd", "latency_ms", "first_token_ms", "human_score", *RETRIEVAL_COLUMNS,
+    *_parameters(float)})
 # fmt: on
 
 Record = Mapping[str, Any]

@@ -13,9 +13,10 @@ from promptgrid.export.excel import write_xlsx
 from promptgrid.export.files import save
 from promptgrid.export.jsonl import write_jsonl
 from promptgrid.export.parquet import write_parquet
+from promptgrid.export.retrieved import named_rows, result_columns
 from promptgrid.export.tables import Table, summary_table
 from promptgrid.export.wide import write_wide_csv
-from promptgrid.store import Database, cell_columns, results, runs
+from promptgrid.store import Database, cell_columns, runs
 
 FileFormat = Literal["csv", "csv-for-excel", "csv-wide", "jsonl", "xlsx", "parquet", "html", "markdown"]
 BY_CASE: frozenset[FileFormat] = frozenset({"csv-wide", "html", "markdown"})
@@ -51,11 +52,11 @@ def write_run(
     variables, checks = cell_columns.columns_of(database, run_id)
     columns = columns_for(variables, checks)
     if form in ("csv", "csv-for-excel"):
-        parts = results.named_columns(database, run_id, columns, positions)
+        parts = result_columns(database, run_id, columns, positions)
         return write_columns(
             _with_progress(parts, lambda part: len(part[0]), progress), out, columns, excel=form != "csv"
         )
-    rows = _with_progress(results.named_rows(database, run_id, columns, positions), lambda row: 1, progress)
+    rows = _with_progress(named_rows(database, run_id, columns, positions), lambda row: 1, progress)
     names: dict[str, Any] = {"variables": variables, "checks": checks}
     match form:
         case "jsonl":

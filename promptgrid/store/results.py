@@ -127,20 +127,11 @@ def result_rows(database: Database, run_id: str, positions: Sequence[int] | None
         yield from map(ResultRow._make, zip(*fields, parameters, chunk.inputs, chunk.scores, strict=True))
 
 
-def named_rows(
-    database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
-) -> Iterator[dict[str, Any]]:
-    """Yields the rows of `result_rows` as dicts with only the columns in `names`, in this order. `var.NAME` names a
-    variable, `score.NAME` the score of a check."""
-    for columns in named_columns(database, run_id, names, positions):
-        yield from (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
-
-
 def named_columns(
     database: Database, run_id: str, names: Sequence[str], positions: Sequence[int] | None = None
 ) -> Iterator[list[Sequence[Any]]]:
-    """Yields the same values as `named_rows` by column: for each chunk of cells a list with one sequence of values per
-    name. Takes half the time."""
+    """Yields the values of the columns in `names`: for each chunk of cells a list with one sequence of values per name.
+    `var.NAME` names a variable, `score.NAME` the score of a check. Takes half the time of `result_rows`."""
     for chunk in _chunks(database, run_id, positions, explained=False):
         yield [chunk.column(name) for name in names]
 

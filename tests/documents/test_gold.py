@@ -8,9 +8,11 @@ from promptgrid.cases.table import parse_cases
 from promptgrid.documents.chunkers import Chunker
 from promptgrid.documents.chunks import Passage
 from promptgrid.documents.evaluation import evaluate, means, questions_of
-from promptgrid.documents.gold import check_gold, gold_text, parse_gold, passage_of
+from promptgrid.documents.gold import check_gold, gold_text, parse_gold, passage_of, places_of
+from promptgrid.documents.marking import keep_marked, marked_questions, with_passage
 from promptgrid.documents.retrievers import ChunkIndex, Retriever, parse_retriever
 from promptgrid.errors import DocumentsError
+from promptgrid.export.gold import marked_csv
 from promptgrid.store import Database
 from tests.documents.made import stored
 
@@ -62,3 +64,22 @@ def test_questions_of_a_table_are_measured_by_their_gold() -> None:
         questions_of(parse_cases("question\nx\n").cases, index)
     with pytest.raises(DocumentsError, match="Case 1: There is no document"):
         questions_of(parse_cases("question,gold\nx,b.md:1-2\n").cases, index)
+
+
+def test_a_pasted_passage_is_found_wherever_it_stands_whatever_its_line_ends() -> None:
+    boat = stored("The ferry\nleaves  at nine. The ferry leaves at nine. (a.c)", "boat.md")
+    assert places_of(boat, " The ferry leaves\tat nine. ") == [Passage("boat.md", 0, 26), Passage("boat.md", 27, 52)]
+    assert places_of(boat, "(a.c)") == [Passage("boat.md", 53, 58)]
+    assert places_of(boat, "abc") == places_of(boat, "  ") == []
+
+
+def test_gold_marked_by_hand_is_a_table_of_cases_that_measures(database: Database) -> None:
+    marked = with_passage([], "When?", "nine", passage_of(BOAT, "The ferry leaves at nine."))
+    marked = with_passage(marked, "When?", "", passage_of(BOAT, "Dogs travel free."))
+    marked = with_passage(marked, "Who?", "", None)
+    keep_marked(database, "town", marked)
+    assert marked_questions(database, "town") == marked
+    table = parse_cases(marked_csv(marked, {BOAT.name: BOAT}).decode())
+    first, second = questions_of(table.cases, ChunkIndex([BOAT], Chunker()))
+    assert (len(first.gold), first.gold[0], second.gold) == (2, Passage(BOAT.name, 0, 25), ())
+    assert table.cases[0].expected == "nine"

@@ -15,7 +15,8 @@ CONTRACT = (
     "cost_usd, latency_ms, first_token_ms, attempts, calls, lost_tokens, lost_cost_usd, "
     "reused, finish_reason, status, error, var.*, "
     "expected, checks, reasoning, answer, output, score.*, human_score, human_note, created_utc, request_json, "
-    "steps_json, beams_json, tool_calls_json"
+    "steps_json, beams_json, tool_calls_json, retrieved_json, "
+    "retrieval.hit, retrieval.recall, retrieval.precision, retrieval.reciprocal_rank, retrieval.ndcg"
 )
 
 

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from promptgrid.documents import samples
 from promptgrid.documents.adding import Source, add
+from promptgrid.documents.marking import marked_questions
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
 from tests.ui.pages import address, opened, press, ran, shown
@@ -97,3 +98,24 @@ def test_retrievers_are_measured_over_questions_with_gold(harbour: str) -> None:
     bad = questions.replace("boat.md", "ship.md")
     page.file_uploader(key="documents_questions").upload("bad.csv", bad.encode(), "text/csv")
     assert "There is no document ship.md" in shown(press(ran(page), "documents_measure"))
+
+
+def test_gold_is_marked_by_hand_measured_edited_and_undone(database: Database, harbour: str) -> None:
+    page = opened(FILE)
+    page.text_input(key="documents_gold_question").input("When does the bakery open?")
+    page.selectbox(key="documents_gold_document").select("bakery.txt")
+    page.text_area(key="documents_gold_passage").input("The bakery shuts")
+    assert "does not stand in bakery.txt" in shown(ran(page))
+    assert page.button(key="documents_gold_mark").disabled
+    page.text_area(key="documents_gold_passage").input("bakery opens at six.")
+    page = press(ran(page), "documents_gold_mark")
+    assert "bakery.txt:4-24" in shown(page)
+    assert address(press(page, "documents_gold_show_0_0"))["range"] == "4-24"
+    page = press(page, "documents_measure")
+    (figures,) = (table.value for table in page.dataframe if "recall" in table.value)
+    assert figures["recall"].tolist() == [1.0, 1.0]
+    page = press(page, "documents_gold_edit_0")
+    assert marked_questions(database, harbour) == []
+    assert page.text_area(key="documents_gold_passage").value == "bakery opens at six."
+    press(page, "documents_undo")
+    assert [one.gold for one in marked_questions(database, harbour)] == ["bakery.txt:4-24"]

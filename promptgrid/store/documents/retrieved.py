@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
@@ -69,6 +70,48 @@ class StoredContexts:
         with self._database.read() as connection:
             query = sa.select(document_texts.c.text).where(document_texts.c.digest == digest)
             return str(connection.scalars(query).one())
+
+
+class RetrievalSetting(NamedTuple):
+    """How the cells with one `retrieval_id` retrieve, as they were planned; None: that parameter is not set."""
+
+    collection: str | None
+    chunker: str | None
+    retriever: str | None
+    chunks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRetrieval:
+    """What the cells of a run show of documents.
+
+    settings  the settings of retrieval, by `retrieval_id`
+    of_cell   for each cell that retrieves, (the id of its setting, the id of its case), by the cell's position
+    shown     the passages by (the id of the setting, the id of the case), in the order of the prompt; their `text` is
+              left out (""). A pair is missing if nothing was found
+    """
+
+    settings: Mapping[str, RetrievalSetting]
+    of_cell: Mapping[int, tuple[str, str]]
+    shown: Mapping[tuple[str, str], Passages]
+
+
+def retrieval_of_run(database: Database, run_id: str) -> RunRetrieval | None:
+    """Returns what the cells of the run show of documents; None if none of its cells retrieves."""
+    of_case = (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position)
+    mine = (cells.c.run_id == run_id) & (cells.c.retrieval != "")
+    settings = sa.select(cells.c.retrieval, *(cells.c[name] for name in RetrievalSetting._fields)).where(mine)
+    of_cell = sa.select(cells.c.position, cells.c.retrieval, cases.c.case_id).join(cases, of_case).where(mine)
+    passages = sa.select(retrieved.c.retrieval, retrieved.c.case_id, *_COLUMNS).where(retrieved.c.run_id == run_id)
+    shown: dict[tuple[str, str], Passages] = {}
+    with database.read() as connection:
+        by_id = {row[0]: RetrievalSetting(*row[1:]) for row in connection.execute(settings.distinct())}
+        if not by_id:
+            return None
+        for setting, case_id, *values in connection.execute(passages.order_by(retrieved.c.number)):
+            fields: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
+            shown[setting, case_id] = (*shown.get((setting, case_id), ()), RetrievedPassage(**fields, text=""))
+        return RunRetrieval(by_id, {row[0]: (row[1], row[2]) for row in connection.execute(of_cell)}, shown)
 
 
 def insert_contexts(connection: sa.Connection, run_id: str, contexts: Mapping[tuple[str, str], Context]) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from promptgrid.compare import Facts, VariantSummary, View
 from promptgrid.compare.copies import copies_sentence
+from promptgrid.compare.retrieval import causes_note, retrieval_summary, retrieval_words
 from promptgrid.compare.worth import Worth, column_worth, fair_plan
 from promptgrid.errors import PromptgridError
 from promptgrid.export import markdown
@@ -56,6 +57,25 @@ def copies(facts: Facts) -> None:
     only once; draws nothing if there are none."""
     if sentence := copies_sentence(facts.firsts):
         st.caption(sentence)
+
+
+def retrieval_table(database: Database, facts: Facts, view: View) -> None:
+    """Shows in an expander how well each column retrieves, and why its wrong answers are wrong. Draws nothing if the
+    run retrieves nothing or its cases have no gold."""
+    import pandas as pd
+
+    summaries = retrieval_summary(database, facts, view)
+    if not summaries:
+        return
+    with st.expander("What was retrieved, and why answers are wrong", expanded=True, key="compare_retrieval"):
+        headings, rows = retrieval_words(summaries)
+        figures = {name: st.column_config.Column(alignment="right") for name in headings[1:]}
+        frame = pd.DataFrame(rows, columns=pd.Index(headings))
+        st.dataframe(frame, hide_index=True, column_config=figures, key="compare_retrieval_figures")
+        for one in summaries:
+            if one.sentence:
+                st.caption(plain(one.sentence))
+        st.caption(causes_note(summaries))
 
 
 def worth_table(database: Database, facts: Facts, view: View) -> None:

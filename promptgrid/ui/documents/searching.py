@@ -11,9 +11,11 @@ from promptgrid.cases.table import read_cases
 from promptgrid.documents import adding, samples
 from promptgrid.documents.chunkers import CHUNKER_KINDS, MOST_SIZE, SIZE, Chunker
 from promptgrid.documents.evaluation import evaluate, means, questions_of
+from promptgrid.documents.marking import marked_questions
 from promptgrid.documents.measures import MEASURES
 from promptgrid.documents.retrievers import RETRIEVER_KINDS, ChunkIndex, Hit, Retriever, load_index, retrieve
 from promptgrid.errors import PromptgridError
+from promptgrid.export.gold import marked_csv
 from promptgrid.humanize import many
 from promptgrid.stats.intervals import mean_interval
 from promptgrid.store import Database
@@ -80,13 +82,23 @@ def measure(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
     )
     counts = right.multiselect("Numbers of chunks (k)", [1, 2, 3, 5, 8, 10, 20, 50], default=[1, 5], key="documents_ks")
     file = st.file_uploader("Questions", type=["csv", "tsv", "xlsx", "jsonl", "json"], key="documents_questions")
-    if file is None and info.name in samples.sample_names():
-        st.caption("Without a file: the questions that come with this sample.")
-    ready = file is not None or info.name in samples.sample_names()
+    marked = marked_questions(database, info.id)
+    is_sample = info.name in samples.sample_names()
+    if file is None and (marked or is_sample):
+        ours = (
+            f"the {many(len(marked), 'question')} marked under Gold" if marked else "those that come with this sample"
+        )
+        st.caption(f"Without a file: {ours}.")
+    ready = bool(file or marked or is_sample)
     if st.button("Measure", key="documents_measure", type="primary", disabled=not (ready and kinds and counts)):
         try:
-            table = read_cases(file.getvalue(), name=file.name) if file else read_cases(samples.sample_cases(info.name))
             index = _embedded(database, load_index(database, info.id, chunker), [Retriever(kind) for kind in kinds])
+            if file:
+                table = read_cases(file.getvalue(), name=file.name)
+            elif marked:
+                table = read_cases(marked_csv(marked, index.by_name), name="gold.csv")
+            else:
+                table = read_cases(samples.sample_cases(info.name))
             rows = _rows(database, index, table.cases, [Retriever(kind) for kind in kinds], counts)
             st.session_state[_MEASURED] = (info.id, str(chunker), rows)
         except PromptgridError as error:
