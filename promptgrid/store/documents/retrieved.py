@@ -32,7 +32,7 @@ def retrieved_of(database: Database, run_id: str, position: int) -> Passages:
     joined = cells.join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
     with database.read() as connection:
         cell = connection.execute(sa.select(cells.c.retrieval, cases.c.case_id).select_from(joined).where(mine)).first()
-    return StoredContexts(database, run_id).by_setting(cell.case_id).get(cell.retrieval, ()) if cell else ()
+    return StoredContexts(database, run_id).of(cell.retrieval, cell.case_id) if cell else ()
 
 
 class StoredContexts:
@@ -44,27 +44,21 @@ class StoredContexts:
     def __init__(self, database: Database, run_id: str) -> None:
         self._database, self._run_id = database, run_id
         self._text = lru_cache(maxsize=_TEXTS)(self._read_text)
-        self._latest: tuple[str, Mapping[str, Passages]] = ("", {})
 
     def passages(self, parameters: Parameters, case: Case) -> Passages:
         """Returns the passages of the case by these parameters, in the order of the prompt."""
-        case_id, by_setting = self._latest
-        if case_id != case.id or not by_setting:  # the cells of one case follow each other
-            self._latest = case.id, (by_setting := self.by_setting(case.id))
-        return by_setting.get(retrieval_id(parameters), ())
+        return self.of(retrieval_id(parameters), case.id)
 
-    def by_setting(self, case_id: str) -> dict[str, Passages]:
-        """Returns the passages of the case by each setting of retrieval (`retrieval_id`) that found any."""
-        mine = (retrieved.c.run_id == self._run_id) & (retrieved.c.case_id == storable(case_id))
-        query = sa.select(retrieved.c.retrieval, *_COLUMNS).where(mine)
+    def of(self, retrieval: str, case_id: str) -> Passages:
+        """Returns the passages of the case by the setting with this `retrieval_id`, in the order of the prompt."""
+        mine = (retrieved.c.run_id == self._run_id) & (retrieved.c.retrieval == retrieval)
+        query = sa.select(*_COLUMNS).where(mine, retrieved.c.case_id == storable(case_id)).order_by(retrieved.c.number)
         with self._database.read() as connection:
-            rows = connection.execute(query.order_by(retrieved.c.retrieval, retrieved.c.number)).all()
-        passages: dict[str, list[RetrievedPassage]] = {}
-        for setting, *values in rows:
-            fields: dict[str, Any] = dict(zip(_FIELDS, values, strict=True))
-            text = self._text(fields["digest"])[fields["start"] : fields["end"]]
-            passages.setdefault(setting, []).append(RetrievedPassage(**fields, text=text))
-        return {setting: tuple(ones) for setting, ones in passages.items()}
+            rows = connection.execute(query).all()
+        return tuple(self._passage(dict(zip(_FIELDS, row, strict=True))) for row in rows)
+
+    def _passage(self, fields: dict[str, Any]) -> RetrievedPassage:
+        return RetrievedPassage(**fields, text=self._text(fields["digest"])[fields["start"] : fields["end"]])
 
     def _read_text(self, digest: str) -> str:
         with self._database.read() as connection:
