@@ -148,7 +148,7 @@ def runs(cells: int) -> None:
     from promptgrid.store.documents.retrieved import retrieved_of
 
     endpoint = ScriptedEndpoint(["a short reply"], name="builtin", models=("smollm2-135m-instruct",), concurrency=32)
-    connections.connect = lambda name: endpoint  # type: ignore[assignment]
+    connections.connect = lambda name: endpoint
     body = "user:\n{{ context }}\n\nQuestion: {{ question }} ({{ number }})"
     plain = loads(body, "plain")
     asking = loads(f"---\nmetadata:\n  retrieval: {{collection: brackwater-en, k: 3}}\n---\n{body}", "asking")
