@@ -12,11 +12,13 @@ from promptgrid.models import ModelFacts, cost_of
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.chained import step_prompt
 from promptgrid.techniques import most_calls
+from promptgrid.techniques.tool_loop import result_lengths
 from promptgrid.tokens import Count
 
 _SCORED_TOGETHER = 200  # number of replies scored together; the last embedding call for them may not be full
 
 _STEP_WORDING = 200  # tokens that a step adds to the prompt beside earlier replies
+_BYTES_A_TOKEN = 2  # of a tool's result: JSON and numbers have more tokens than prose
 
 _Number = TypeVar("_Number", int, float)
 
@@ -103,22 +105,26 @@ def estimate_point(
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Calls of a cell that follow each other: the most of them, their model (ENDPOINT/MODEL), and the most tokens of
-    each reply that the prompt names (None: those of the plan)."""
+    """Calls of a cell that follow each other: the most of them, their model (ENDPOINT/MODEL), the most tokens of each
+    reply that the prompt names (None: those of the plan), and the tokens of the tools' `results` after each reply."""
 
     ref: str
     calls: int
     room: int | None = None
+    results: int = 0
 
 
-def _stretches(prompt: Prompt, technique: str, ref: str, room: int | None = None) -> Iterator[_Stretch]:
-    """Yields the calls of a cell in order: those of the steps of the prompt's chain, each with its own model, then
-    those of the prompt itself."""
+def _stretches(
+    prompt: Prompt, technique: str, ref: str, values: Mapping[str, Any], room: int | None = None
+) -> Iterator[_Stretch]:
+    """Yields the calls of a cell with these `values` of its case in order: those of the steps of the prompt's chain,
+    each with its own model, then those of the prompt itself."""
     for step in prompt.chain:
         own = step_prompt(step)
-        inside = list(_stretches(own, step.technique, step.model or ref, own.parameters.max_tokens))
+        inside = list(_stretches(own, step.technique, step.model or ref, values, own.parameters.max_tokens))
         yield from inside * step.repeat
-    yield _Stretch(ref, most_calls(replace(prompt, chain=()), technique), room)
+    results = sum(-(-length // _BYTES_A_TOKEN) for length in result_lengths(prompt.tools, values))
+    yield _Stretch(ref, most_calls(replace(prompt, chain=()), technique), room, results)
 
 
 def estimate_steps(
@@ -126,27 +132,39 @@ def estimate_steps(
 ) -> Mapping[str, Estimate]:
     """Returns the estimate of a point whose cells make several calls, by model (ENDPOINT/MODEL): `facts_of` returns the
     facts about each. The cells belong to the point's own model. The lowest cost is that of the first prompt alone; the
-    highest has every call that may be made, each with all earlier replies at their greatest length."""
+    highest has every call that may be made, each with all earlier replies at their greatest length and, after each, the
+    longest result of each tool."""
     ref, tokens, note = planned.point.model_ref, planned.count.tokens, planned.point.variant.note
+    values = planned.point.case.inputs
     shares: dict[str, list[Estimate]] = {ref: [Estimate(asked=samples, notes=(note,) if note else ())]}
     before: int | None = 0
-    for at, stretch in enumerate(_stretches(planned.point.prompt, planned.point.technique, ref)):
+    for at, stretch in enumerate(_stretches(planned.point.prompt, planned.point.technique, ref, values)):
         facts = facts_of(stretch.ref)
         room = stretch.room or _room(planned.point.request.parameters, facts)
-        share = _estimate_stretch(facts, tokens, stretch.calls, room, before, samples, first=at == 0)
+        added = None if room is None else room + _STEP_WORDING + stretch.results
+        share = _estimate_stretch(facts, tokens, stretch.calls, room, added, before, samples, first=at == 0)
         shares.setdefault(stretch.ref, []).append(share)
-        before = None if before is None or room is None else before + stretch.calls * (room + _STEP_WORDING)
+        before = None if before is None or added is None else before + stretch.calls * added
     return {ref: total(parts) for ref, parts in shares.items()}
 
 
 def _estimate_stretch(
-    facts: ModelFacts, tokens: int, calls: int, room: int | None, before: int | None, samples: int, *, first: bool
+    facts: ModelFacts,
+    tokens: int,
+    calls: int,
+    room: int | None,
+    added: int | None,
+    before: int | None,
+    samples: int,
+    *,
+    first: bool,
 ) -> Estimate:
-    """Returns the estimate of calls that follow each other, whose prompts have the `tokens` of the first one, and at
-    most `before` tokens of earlier replies. Only the first call of a cell is certain."""
+    """Returns the estimate of calls that follow each other, whose prompts have the `tokens` of the first one, at most
+    `before` tokens of earlier stretches, and `added` tokens for each earlier call. Only the first call of a cell is
+    certain."""
     whole = None
-    if room is not None and before is not None:
-        prompts = calls * (tokens + before) + (room + _STEP_WORDING) * calls * (calls - 1) // 2
+    if room is not None and added is not None and before is not None:
+        prompts = calls * (tokens + before) + added * calls * (calls - 1) // 2
         whole = cost_of(facts, prompts, calls * room).usd
     return Estimate(
         calls=samples * calls,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptgrid.prompt import EMPTY, Message, Parameters, Prompt, Tool, ToolCall
+from promptgrid.prompt import EMPTY, Message, MockResult, Parameters, Prompt, Tool, ToolCall
 from promptgrid.prompt.tools.arguments import read_arguments
 from promptgrid.prompt.tools.protocol import CHOICES
 from promptgrid.techniques.steps import Ask, Done, StepReply, Steps, Task
@@ -95,10 +95,20 @@ def mock_result(tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, A
     its columns; None if none fits. A result by a column fits where the case has a value in it."""
     for result in tool.results:
         fits = all(name in arguments and _equal(value, arguments[name]) for name, value in result.when.items())
-        text = value_text(values.get(result.column, "")) if result.column else result.text
+        text = _result_text(result, values)
         if fits and (text or not result.column):
             return text
     return None
+
+
+def result_lengths(tools: Sequence[Tool], values: Mapping[str, Any]) -> list[int]:
+    """Returns for each tool the length in bytes of its longest result in a case with these values of its columns."""
+    return [max((len(_result_text(result, values).encode("utf-8", "replace")) for result in tool.results), default=0)
+            for tool in tools]  # fmt: skip
+
+
+def _result_text(result: MockResult, values: Mapping[str, Any]) -> str:
+    return value_text(values.get(result.column, "")) if result.column else result.text
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -7,7 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from typing import Any, Protocol, TypeVar
 
@@ -132,7 +132,8 @@ def encoding_of(ref: str) -> str:
 def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Count:
     """Estimates the tokens of a request: a quarter of its bytes, plus the overhead of OpenAI's chat format. `reason`
     says why they are not counted."""
-    tokens = sum(-(-len(message.text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for message in messages)
+    texts = ("".join([m.text, *(call.name + call.arguments for call in m.tool_calls)]) for m in messages)
+    tokens = sum(-(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for text in texts)
     return Count(tokens + _overhead(messages, api), False, reason)
 
 
@@ -148,8 +149,7 @@ def endless_space(text: str) -> bool:
 
 
 def _clean(message: Message) -> Message:
-    text = clean(message.text)
-    return message if text is message.text else Message(message.role, text)
+    return replace(message, text=clean(message.text))
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:
@@ -213,7 +213,7 @@ def _builtin_count(
         return estimate(messages, f"The built-in endpoint has no model {model}.", api)
     state = builtin.status()
     if not state.ready:
-        return estimate(messages, "The built-in model is not on this machine yet.", api)
+        return _with_attached(estimate(messages, "The built-in model is not on this machine yet.", api), tools, None)
     count = _ask(connections.connect(connections.BUILTIN), model, messages, api, tools, reach=state.running)
     return count or _with_attached(estimate(messages, "The built-in model is not running yet.", api), tools, None)
 
@@ -291,7 +291,7 @@ def remember(endpoint: Endpoint, model: str, text: str, tokens: int) -> None:
 
 
 def _cache_key(endpoint: Endpoint, model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any] = ()) -> int:
-    words = [word for message in messages for word in (message.role, message.text)]
+    words = [word for message in messages for word in (message.role, message.text, *map(str, message.tool_calls))]
     return digest(endpoint.identity, model, api, json.dumps(tools, default=str), *words)
 
 

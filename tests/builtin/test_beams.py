@@ -8,17 +8,27 @@ golden can hold: llama.cpp computes there with quantised activations, and differ
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from promptgrid import api, builtin, grid, loop
+from promptgrid import api, builtin, connections, grid, loop
 from promptgrid.builtin import unpacking, weights
 from promptgrid.endpoint import Delta, Request
+from promptgrid.endpoint.beams import llama_cpp
+from promptgrid.endpoint.beams.search import Search
 from promptgrid.errors import BuiltinError, EndpointError
 from promptgrid.grid.planned_points import plan_points
 from promptgrid.prompt import Message, Parameters, Prompt
+from promptgrid.runner import client
+from promptgrid.runner.carry_out import carry_out
+from promptgrid.store import Database, runs
+from promptgrid.store.results import result_rows
+from tests.running import a_run, until
 
 GOLDEN: list[dict[str, Any]] = json.loads(Path(__file__).with_name("beams.json").read_text("utf-8"))
 
@@ -51,6 +61,34 @@ def test_beams_that_do_not_fit_into_the_context_together_are_not_sent(
     plan = api.plan(Prompt("p", (Message("user", "{{ t }}"),)), [{"t": "a " * 1100}], beams=[1, 8], max_tokens=20)
     plain, search = plan_points(plan, grid.decide(plan))
     assert (plain.fits, search.fits) == (True, False)
+
+
+@pytest.mark.usefixtures("builtin_home")
+def test_a_cancel_in_mid_search_leaves_the_cell_cancelled_and_the_model_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, closed, search = list[int](), threading.Event(), llama_cpp.searched
+
+    async def noted(*arguments: Any) -> AsyncGenerator[Search, None]:
+        try:
+            async with aclosing(search(*arguments)) as states:
+                async for state in states:
+                    steps.append(len(state.running))
+                    yield state
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(llama_cpp, "searched", noted)
+    database, prompt = Database(), Prompt("p", (Message("user", "{{ t }}"),), api="completion")
+    plan = api.plan(prompt, [{"t": "Once upon a time"}], beams=[4], max_tokens=1000)
+    run_id = client.submit(database, plan)
+    carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
+    until(lambda: len(steps) > 2)
+    runs.ask(database, run_id, "cancel")
+    assert carrying.result(timeout=60) == "cancelled"
+    assert closed.is_set()
+    assert [row.status for row in result_rows(database, run_id)] == ["cancelled"]
+    assert runs.progress(database, run_id).spent_usd == 0
+    short = api.plan(prompt, [{"t": "Once upon a time"}], beams=[4], max_tokens=4)
+    assert [row.status for row in result_rows(database, a_run(database, short))] == ["answered"]
 
 
 def request(text: str, ids: list[int], logprob: float, **parameters: Any) -> Request:

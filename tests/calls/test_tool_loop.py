@@ -211,6 +211,20 @@ def test_tools_count_as_tokens_of_the_prompt(openai: None) -> None:
     assert not with_tools.exact
 
 
+def test_the_highest_cost_has_the_results_of_the_tools(database: Database, openai: None) -> None:
+    def ceiling(result: MockResult) -> float:
+        prompt = replace(PROMPT, tools=(replace(LOOKUP, results=(result,)),), tool_rounds=2)
+        cases = [{"q": "sky", "fact": "blue " * 400}]
+        sheet = client.preflight(database, api.plan(prompt, cases, models="openai/gpt-4o-mini", max_tokens=50))
+        return sheet.total.cost_ceiling or 0.0
+
+    nothing, fixed, column = map(ceiling, (MockResult(""), MockResult("red " * 500), MockResult(column="fact")))
+    million_tokens = 0.15  # dollars
+    # the first result stands in two further prompts, the second in one
+    assert fixed - nothing == pytest.approx(3 * 1000 * million_tokens / 1e6)
+    assert column == pytest.approx(fixed, abs=3 * million_tokens / 1e6)
+
+
 def test_parameters_of_tools_have_words() -> None:
     assert Parameters(tool_choice="auto").as_json() == {"tool_choice": "auto"}
     with pytest.raises(Exception, match="yes or no"):

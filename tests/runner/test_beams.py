@@ -10,16 +10,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from promptgrid import grid
+from promptgrid import connections, grid, loop
 from promptgrid.calls.batch import Batch
 from promptgrid.cli import main
 from promptgrid.grid.planned_points import endpoints_of
 from promptgrid.models import ModelFacts, learned
 from promptgrid.runner import client
-from promptgrid.store import Database
+from promptgrid.runner.carry_out import carry_out
+from promptgrid.store import Database, runs
 from promptgrid.store.results import result_rows
 from tests.faults.server import HostileServer
-from tests.running import a_plan, a_run
+from tests.running import a_plan, a_run, until
 
 
 @pytest.fixture
@@ -69,6 +70,24 @@ def test_where_there_is_no_search_nothing_is_sent_and_the_preflight_says_so(
     assert (skipped.technique, "openai is none of them" in skipped.reason) == ("beams 4 by openai/ok", True)
     assert [row.parameters["beams"] for row in result_rows(database, a_run(database, plan))] == [1, 1]
     assert hostile.calls("ok") == 2
+
+
+def test_a_cancel_in_mid_search_hangs_up_and_loses_nothing(vllm: HostileServer, database: Database) -> None:
+    vllm.passes = 1
+    run_id = client.submit(database, a_plan(words=2, beams=[3], max_tokens=8, concurrency=1))
+    carrying = loop.start(carry_out(database, run_id, connect=connections.connect))
+    until(lambda: vllm.books.in_flight == 1 and runs.progress(database, run_id).by_status.get("answered"))
+    runs.ask(database, run_id, "cancel")
+    assert carrying.result(timeout=60) == "cancelled"
+    rows = list(result_rows(database, run_id))
+    assert [(row.status, bool(row.beams_json)) for row in rows] == [("answered", True), ("cancelled", False)]
+    until(lambda: vllm.books.in_flight == 0)
+    vllm.passes = None
+    assert [row.status for row in result_rows(database, a_run(database, a_plan(words=2, beams=[3], max_tokens=8)))] == [
+        "answered",
+        "answered",
+    ]
+    assert vllm.calls("ok") == 3  # the first reply is there
 
 
 def test_a_refused_search_is_learned_and_not_sent_again(vllm: HostileServer, database: Database) -> None:

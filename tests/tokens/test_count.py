@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib.util
+import json
 import threading
 import time
 from dataclasses import replace
@@ -16,7 +17,7 @@ import pytest
 from promptgrid import builtin, connections, loop, tokens
 from promptgrid.endpoint import Request
 from promptgrid.errors import PlanError
-from promptgrid.prompt import Message, Parameters, Tool
+from promptgrid.prompt import Message, Parameters, Tool, ToolCall
 from promptgrid.runner import client
 from promptgrid.store import Database
 from promptgrid.tokens import ReportedUsage, corrected_counter, count, encodings
@@ -242,6 +243,24 @@ def test_a_server_writes_tools_into_the_prompt_and_so_does_the_count(monkeypatch
         without = tokens.count_messages(CHAT, "openai/local")
         assert tokens.count_messages(CHAT, "openai/local", tools=[WEATHER]).tokens > without.tokens
         assert server.requests[-2].body["tools"] == [WEATHER]
+
+
+def test_calls_of_tools_count_as_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    short, long = (
+        [*CHAT, Message("assistant", "", (ToolCall("1", "weather", json.dumps({"city": city})),))]
+        for city in ("Oslo", "a town by the sea " * 20)
+    )
+    assert tokens.estimate(long, "").tokens > tokens.estimate(short, "").tokens + 50
+    with HostileServer(kind="llama.cpp") as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        tokens.count_messages(short, "openai/local")
+        requests = len(server.requests)
+        tokens.count_messages(long, "openai/local")
+        assert len(server.requests) > requests  # another prompt, though the texts are the same
+
+
+def test_without_weights_the_tools_are_estimated_too() -> None:
+    assert tokens.count_messages(CHAT, BUILTIN, tools=[WEATHER]).tokens > tokens.count_messages(CHAT, BUILTIN).tokens
 
 
 def test_how_openai_writes_tools_is_not_known(openai: None) -> None:
