@@ -12,7 +12,6 @@ from promptgrid.cases.duplicates import content
 from promptgrid.cases.parts import SHARES, Part, part_notes
 from promptgrid.cases.table import Case
 from promptgrid.compare.facts import Facts, facts
-from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
 from promptgrid.stats.power import DISAGREE, Reach, reach
 from promptgrid.store import Database
@@ -71,17 +70,13 @@ class CasesReview:
     @property
     def advice(self) -> list[str]:
         """Sentences on what a proof needs: whether the cases suffice, how many more do, and of which kind."""
-        sentences = [self.reach.sentence.replace("With ", "In prove: with ", 1)]
+        sentences = [self.reach.sentence.replace("With ", "In the part prove: with ", 1)]
         if len(self.cases) < FEWEST:
-            few = f"{many(len(self.cases), 'case')} can prove nothing: the part prove has {self.sealed:,} of them."
-            sentences.insert(0, f"{few} Add {FEWEST - len(self.cases):,} or more.")
+            few = f"Under {FEWEST} cases nothing can be proved, and these are {len(self.cases):,}"
+            sentences = [f"{few}, of which {self.sealed:,} stand in the part prove.", *sentences]
         if self.reach.needed > self.sealed:
             in_all = math.ceil(self.reach.needed / SHARES[_SEALED])
-            share = f"{100 * SHARES[_SEALED]:.0f} %"
-            sentences.append(
-                f"Prove gets {share} of the cases, so about {in_all:,} in all are needed, {in_all - len(self.cases):,}"
-                " more."
-            )
+            sentences.append(f"That is about {in_all:,} in all, of which prove gets {100 * SHARES[_SEALED]:.0f} %.")
         return [*sentences, *self._kinds_to_add()]
 
     @property

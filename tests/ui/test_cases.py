@@ -30,7 +30,7 @@ def test_a_small_table_is_told_that_it_proves_nothing() -> None:
     page = opened(FILE)
     page.selectbox(key="cases_table").select("ours.csv")
     text = shown(ran(page))
-    assert "20 cases can prove nothing" in text
+    assert "Under 40 cases nothing can be proved, and these are 20" in text
     assert "may be wrong" not in text
 
 
