@@ -20,6 +20,7 @@ from promptgrid.store.schema import cases, cells
 
 _INSERT = insert(retrieved).on_conflict_do_nothing()
 _TEXTS = 64  # kept in memory
+_CASES = 64  # whose passages are read at once
 _FIELDS = ("document", "digest", "title", "page", "start", "end", "rank", "score")
 _COLUMNS = [retrieved.c[name] for name in _FIELDS]
 
@@ -32,7 +33,7 @@ def retrieved_of(database: Database, run_id: str, position: int) -> Passages:
     joined = cells.join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
     with database.read() as connection:
         cell = connection.execute(sa.select(cells.c.retrieval, cases.c.case_id).select_from(joined).where(mine)).first()
-    return StoredContexts(database, run_id).of(cell.retrieval, cell.case_id) if cell else ()
+    return StoredContexts(database, run_id, at_once=1).of(cell.retrieval, cell.case_id) if cell else ()
 
 
 class StoredContexts:
@@ -41,9 +42,10 @@ class StoredContexts:
 
     notes: Sequence[str] = ()
 
-    def __init__(self, database: Database, run_id: str) -> None:
-        self._database, self._run_id = database, run_id
+    def __init__(self, database: Database, run_id: str, *, at_once: int = _CASES) -> None:
+        self._database, self._run_id, self._at_once = database, run_id, at_once
         self._text = lru_cache(maxsize=_TEXTS)(self._read_text)
+        self._lot: Mapping[str, Mapping[str, Passages]] = {}  # by case and setting
 
     def passages(self, parameters: Parameters, case: Case) -> Passages:
         """Returns the passages of the case by these parameters, in the order of the prompt."""
@@ -51,11 +53,27 @@ class StoredContexts:
 
     def of(self, retrieval: str, case_id: str) -> Passages:
         """Returns the passages of the case by the setting with this `retrieval_id`, in the order of the prompt."""
-        mine = (retrieved.c.run_id == self._run_id) & (retrieved.c.retrieval == retrieval)
-        query = sa.select(*_COLUMNS).where(mine, retrieved.c.case_id == storable(case_id)).order_by(retrieved.c.number)
+        case_id = storable(case_id)
+        if case_id not in self._lot:
+            self._lot = self._read(case_id)
+        return self._lot[case_id].get(retrieval, ())
+
+    def _read(self, case_id: str) -> Mapping[str, Mapping[str, Passages]]:
+        """Returns the passages of this case and of those that follow it in the run, which are asked for next."""
+        mine = cases.c.run_id == self._run_id
+        first = sa.select(cases.c.position).where(mine, cases.c.case_id == case_id).scalar_subquery()
+        ids = sa.select(cases.c.case_id).where(mine, cases.c.position >= first).order_by(cases.c.position)
         with self._database.read() as connection:
-            rows = connection.execute(query).all()
-        return tuple(self._passage(dict(zip(_FIELDS, row, strict=True))) for row in rows)
+            lot = {case_id: dict[str, Passages]()} | {
+                one: dict[str, Passages]() for one in connection.scalars(ids.limit(self._at_once))
+            }
+            query = sa.select(retrieved.c.case_id, retrieved.c.retrieval, *_COLUMNS)
+            query = query.where(retrieved.c.run_id == self._run_id, retrieved.c.case_id.in_(lot))
+            rows = connection.execute(query.order_by(retrieved.c.number)).all()
+        for one, setting, *values in rows:
+            passage = self._passage(dict(zip(_FIELDS, values, strict=True)))
+            lot[one][setting] = (*lot[one].get(setting, ()), passage)
+        return lot
 
     def _passage(self, fields: dict[str, Any]) -> RetrievedPassage:
         return RetrievedPassage(**fields, text=self._text(fields["digest"])[fields["start"] : fields["end"]])
