@@ -221,7 +221,9 @@ def test_less_memory_means_fewer_examples_at_a_time_and_the_same_step(
     monkeypatch.setattr(training, "loss_of", scarce)
     assert tuning._step(tuning.learn) == pytest.approx(whole, rel=1e-4)
     assert job.state().at_a_time == 2
-    assert "4 examples at a time instead of 8" in job.state().notes[0]
+    notes = " ".join(job.state().notes)
+    assert "4 examples at a time instead of 8" in notes
+    assert "2 examples at a time instead of 4" in notes
 
 
 def tiny() -> Any:
