@@ -123,13 +123,15 @@ def summary_table(variants: Sequence[VariantSummary]) -> str:
 
 
 def retrieval_table(database: Database, run_id: str) -> str:
-    """Returns the table of what each variant of the run retrieves, and why its wrong answers are wrong; "" if the run
-    retrieves nothing or its cases have no gold."""
+    """Returns two tables: what each variant of the run retrieves and why its wrong answers are wrong (if the cases have
+    gold), and how its replies use the passages; "" if the run retrieves nothing."""
     from promptgrid.compare import View, facts
-    from promptgrid.compare.retrieval import retrieval_summary, retrieval_words
+    from promptgrid.compare.retrieval import retrieval_summary, retrieval_words, use_summary, use_words
 
-    summaries = retrieval_summary(database, facts(database, run_id), View())
-    return table(*retrieval_words(summaries)) if summaries else ""
+    run, view = facts(database, run_id), View()
+    summaries, uses = retrieval_summary(database, run, view), use_summary(database, run, view)
+    tables = [table(*retrieval_words(summaries))] if summaries else []
+    return "\n".join([*tables, table(*use_words(uses))] if uses else tables)
 
 
 def _summary_cells(v: VariantSummary) -> list[str]:

@@ -64,7 +64,7 @@ def grounding(reply: str, shown: Sequence[Shown], gold: Iterable[Passage], quest
     return Grounding(
         cited=cited,
         unknown=tuple(number for number in numbers if number not in cited),
-        cited_gold=len(golden & {*cited}) / len(cited) if golden and cited else None,
+        cited_gold=len(golden & {*cited}) / len(cited) if ranges and cited else None,
         uncited_gold=tuple(sorted(golden - {*cited})),
         missing_numbers=_missing_numbers(text, [*(one.text for one in shown), question]),
         missing_quotes=_missing_quotes(text, [one.text for one in shown]),

@@ -11,7 +11,7 @@ import pytest
 
 from promptgrid import api, compare, connections
 from promptgrid.cli import sheet
-from promptgrid.compare.retrieval import retrieval_summary
+from promptgrid.compare.retrieval import retrieval_summary, use_summary
 from promptgrid.compare.retrieval.summary import retrieval_words
 from promptgrid.compare.views import View
 from promptgrid.documents.adding import Source, add
@@ -110,6 +110,18 @@ def test_each_column_is_measured_by_gold_and_its_wrong_answers_have_causes(datab
     headings, rows = retrieval_words(summaries)
     assert headings[-2:] == ["retrieved, not used", "misread"]
     assert rows[1][3].startswith("75.0% (")
+
+
+def test_replies_are_measured_by_the_passages_that_they_cite(database: Database) -> None:
+    run_id = finished(database, retrievers=["none", "bm25", "oracle"], chunks=[1])
+    none, one, oracle = use_summary(database, compare.facts(database, run_id), View())
+    assert (none.replies, none.citing, none.cited_gold) == (5, 0, None)
+    assert (one.citing, one.cited_gold, one.gold_uncited, one.wrong_citations) == (4, 0.75, 0, 0)
+    assert (oracle.citing, oracle.cited_gold) == (4, 1.0)
+    page = pages.opened("3_Compare.py", run=run_id)
+    (shown,) = (table.value for table in page.dataframe if "Cited gold" in table.value)
+    assert shown["Cite"].tolist() == ["0", "4", "4"]
+    assert "Cited gold" in sheet.retrieval_table(database, run_id)
 
 
 def test_without_the_oracle_a_wrong_answer_with_its_gold_is_not_explained(database: Database) -> None:
