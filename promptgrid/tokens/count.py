@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from promptgrid.prompt.tools.protocol import definitions
 from promptgrid.text import clean
 from promptgrid.tokens.cache import CountCache, digest
 from promptgrid.tokens.chunks import parts
-from promptgrid.tokens.encodings import ENCODINGS, length
+from promptgrid.tokens.encodings import ENCODINGS, endless_space, length
 
 T = TypeVar("T")
 
@@ -30,12 +29,10 @@ OPENING = 3
 # The models for which it is documented; later ones and those that search count differently
 PUBLISHED_FORMAT = frozenset({"gpt-3.5-turbo", "gpt-4", "gpt-4-turbo", "gpt-4o", "gpt-4o-mini"})
 BYTES_PER_TOKEN = 4
-# white-space characters in a row: tiktoken's pattern panics at half a million
-ENDLESS = 100_000
-_BLANKS = re.compile(r"\s+")
 ASK_S = 3.0
 ASK_CHARACTERS_A_S = 100_000  # added to ASK_S for long texts on a busy machine
 RETRY_S = 30.0
+LOOK_S = 0.5  # how long the state of the built-in model is taken as it was: a plan asks for each of its points
 REMEMBERED = 200_000  # counts of at most 36 bytes each
 BRIEF = 64  # characters: counting them takes no longer than looking the count up
 
@@ -91,7 +88,7 @@ def counter(model_ref: str) -> Counter:
     endpoint, model = connections.split_model(model_ref)
     count: Callable[[Sequence[Message], Api, Sequence[Any], Any], Count]
     if endpoint == connections.BUILTIN:
-        count = partial(_builtin_count, model)
+        count = _BuiltinCounter(model)
     elif known := encoding_of(model_ref):
         published = not PUBLISHED_FORMAT.isdisjoint(tables.spellings(model))
         count = partial(_encoded_with, known, "" if published else f"The chat format of {model} is not published.")
@@ -135,17 +132,6 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
     texts = ("".join([m.text, *(call.name + call.arguments for call in m.tool_calls)]) for m in messages)
     tokens = sum(-(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN) for text in texts)
     return Count(tokens + _overhead(messages, api), False, reason)
-
-
-def endless_space(text: str) -> bool:
-    """Whether the text has 100,000 or more white-space characters in a row, at which tiktoken may fail."""
-    for at in range(0, len(text), ENDLESS // 2):  # a row that long contains one of these places
-        if text[at].isspace():
-            before = text[max(0, at - ENDLESS) : at]
-            rest = _BLANKS.match(text, at)
-            if len(before) - len(before.rstrip()) + (rest.end() - at if rest else 0) >= ENDLESS:
-                return True
-    return False
 
 
 def _clean(message: Message) -> Message:
@@ -205,17 +191,24 @@ def _length(text: str, name: str) -> int | None:
 _part_length = lru_cache(maxsize=4096)(length)  # so that typing recounts only one part of a text
 
 
-def _builtin_count(
-    model: str, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any
-) -> Count:
-    """Counts tokens by the built-in model's server if it is running, else estimates; never starts the server."""
-    if model not in builtin.names():
-        return estimate(messages, f"The built-in endpoint has no model {model}.", api)
-    state = builtin.status()
-    if not state.ready:
-        return _with_attached(estimate(messages, "The built-in model is not on this machine yet.", api), tools, None)
-    count = _ask(connections.connect(connections.BUILTIN), model, messages, api, tools, reach=state.running)
-    return count or _with_attached(estimate(messages, "The built-in model is not running yet.", api), tools, None)
+class _BuiltinCounter:
+    """Counts by the built-in model's server if it is running, else estimates; never starts the server."""
+
+    def __init__(self, model: str) -> None:
+        self.model, self.looked = model, -LOOK_S
+
+    def __call__(self, messages: Sequence[Message], api: Api, tools: Sequence[Any], response_format: Any) -> Count:
+        if time.monotonic() - self.looked > LOOK_S:
+            self.known, self.state = self.model in builtin.names(), builtin.status()
+            self.endpoint, self.looked = connections.connect(connections.BUILTIN), time.monotonic()
+        if not self.known:
+            return estimate(messages, f"The built-in endpoint has no model {self.model}.", api)
+        if not self.state.ready:
+            return _with_attached(
+                estimate(messages, "The built-in model is not on this machine yet.", api), tools, None
+            )
+        count = _ask(self.endpoint, self.model, messages, api, tools, reach=self.state.running)
+        return count or _with_attached(estimate(messages, "The built-in model is not running yet.", api), tools, None)
 
 
 class _EndpointCounter:

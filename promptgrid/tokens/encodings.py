@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import importlib.util
 import os
+import re
 import tempfile
 import threading
 import time
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
 DEADLINE_S = 5.0
+# white-space characters in a row: tiktoken's pattern panics at half a million
+ENDLESS = 100_000
+_BLANKS = re.compile(r"\s+")
 RETRY_S = 300.0
 
 # From tiktoken_ext/openai_public.py; tiktoken checks them again
@@ -182,3 +186,14 @@ def _download(vocabulary: str) -> None:
         read_file_cached(URL.format(vocabulary), SHA256[vocabulary])
     except (requests.RequestException, OSError, ValueError):
         return
+
+
+def endless_space(text: str) -> bool:
+    """Whether the text has 100,000 or more white-space characters in a row, at which tiktoken may fail."""
+    for at in range(0, len(text), ENDLESS // 2):  # a row that long contains one of these places
+        if text[at].isspace():
+            before = text[max(0, at - ENDLESS) : at]
+            rest = _BLANKS.match(text, at)
+            if len(before) - len(before.rstrip()) + (rest.end() - at if rest else 0) >= ENDLESS:
+                return True
+    return False
