@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import codecs
 import os
+import shlex
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
@@ -147,3 +149,12 @@ def shipped_folder() -> Path:
         if (folder / "workbench.py").is_file() and (folder / "pages").is_dir():
             return folder
     raise StoreError(f"The files of the dashboard are missing beside {package}.", hint="Install promptgrid again.")
+
+
+def install_command(extra: str) -> str:
+    """Returns the command that installs the extra into the Python that runs promptgrid: from the checkout if it runs
+    from one, else from the package index."""
+    checkout = Path(__file__).resolve().parents[1]
+    target = f"{checkout}[{extra}]" if (checkout / "pyproject.toml").is_file() else f"promptgrid[{extra}]"
+    editable = ["-e"] if target != f"promptgrid[{extra}]" else []
+    return shlex.join([sys.executable, "-m", "pip", "install", *editable, target])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import os
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from click.testing import CliRunner
 from promptgrid.cli import main
 from promptgrid.endpoint.settings import read_settings
 from promptgrid.errors import TextError
-from promptgrid.paths import cache_folder, config_folder, data_folder, environment
+from promptgrid.paths import cache_folder, config_folder, data_folder, environment, install_command
+from tests.places import CHECKOUT
 
 KEY = "sk-0123456789abcdef"
 LINE = f"OPENAI_API_KEY={KEY}\n"
@@ -116,3 +119,8 @@ def test_a_folder_that_others_can_read_is_closed(home: Path) -> None:
     for folder in (data_folder, cache_folder):
         folder().chmod(0o755)
         assert folder().stat().st_mode & 0o777 == 0o700
+
+
+def test_an_extra_is_installed_from_the_checkout_into_the_python_that_runs() -> None:
+    command = shlex.split(install_command("tune"))
+    assert command == [sys.executable, "-m", "pip", "install", "-e", f"{CHECKOUT}[tune]"]

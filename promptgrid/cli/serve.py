@@ -11,6 +11,7 @@ import click
 
 from promptgrid.cli.output import echo
 from promptgrid.errors import TuningError
+from promptgrid.paths import install_command
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False, resolve_path=True)
 _NEEDED = ("torch", "transformers")
@@ -30,7 +31,7 @@ def serve(folder: Path, name: str | None, port: int) -> None:
     """
     missing = [package for package in _NEEDED if importlib.util.find_spec(package) is None]
     if missing:
-        hint = "pip install 'promptgrid[tune]'"
+        hint = install_command("tune")
         raise TuningError(f"A folder is served by {' and '.join(_NEEDED)}; missing: {', '.join(missing)}.", hint=hint)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch loads; spinning threads slow others down

@@ -27,6 +27,7 @@ from promptgrid.grid import Plan
 from promptgrid.grid.contexts import Context, Contexts, Passages, RetrievedPassage
 from promptgrid.grid.variants import retrievals
 from promptgrid.humanize import many
+from promptgrid.paths import install_command
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, QUESTION, retrieval_id
 from promptgrid.store import Database
@@ -140,7 +141,7 @@ def _made(
 def _check(retriever: Retriever, index: ChunkIndex, plan: Plan, collection: str) -> None:
     """Raises DocumentsError if the retriever cannot be used with the plan's cases and this collection."""
     if retriever.embeds and not is_available(retriever.embedder):
-        hint = 'Install it: pip install "promptgrid[documents]", or name one: embedding:embedder=ENDPOINT/MODEL.'
+        hint = f"Install it: {install_command('documents')}, or name one: embedding:embedder=ENDPOINT/MODEL."
         raise DocumentsError(f"The retriever {retriever} needs the built-in embedder, which is not there.", hint=hint)
     if retriever.kind == "oracle" and GOLD not in plan.columns:
         hint = "Add it to the cases, as DOCUMENT:START-END, or leave the retriever out."

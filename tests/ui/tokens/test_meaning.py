@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from promptgrid.documents import embedders
+from promptgrid.paths import install_command
 from promptgrid.store import Database
 from promptgrid.store.documents import vectors
 from promptgrid.ui.tokens import meaning, state
@@ -73,5 +74,5 @@ def test_an_endpoint_is_asked_only_at_a_press(database: Database, endpoint: Host
 def test_without_an_embedder_the_view_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("promptgrid.ui.widgets.endpoints.is_available", lambda embedder: False)
     at = opened("one\ntwo")
-    assert 'pip install "promptgrid[documents]"' in shown(at)
+    assert install_command("documents") in shown(at)
     assert not at.dataframe
