@@ -18,7 +18,8 @@ from promptgrid import builtin
 from promptgrid.ui.shell import page
 
 has_come = Path("weights").exists()
-builtin.status = lambda: SimpleNamespace(ready=Path("weights").exists(), supported=True, running=False, reason="")
+state = {"supported": True, "running": False, "reason": "", "slow": ""}
+builtin.status = lambda: SimpleNamespace(ready=Path("weights").exists(), **state)
 page.weights_download = lambda: SimpleNamespace(running=not Path("weights").exists())
 page.open_page("Page")
 st.text("drawn with the model" if has_come else "drawn without the model")

@@ -39,7 +39,7 @@ def start_form(database: Database) -> None:
     if names := jobs.missing():
         with st.container(key="tuning_missing"):
             st.info(f"Tuning needs packages that are not installed: {', '.join(names)}, about 1.2 GB.")
-            st.code(install_command("tune"), language="sh")
+            st.code(install_command("tune"), language=None)  # its colours have too little contrast
             st.caption(plain(jobs.how_to_install().partition(". ")[2]))
         return
     listed = {run.id: run for run in runs.list_runs(database)}
