@@ -129,17 +129,19 @@ def test_a_tuned_model_that_is_deleted_comes_back_and_an_unknown_one_is_named(
     adapters.empty_bin()
 
 
-def test_a_broken_adapter_keeps_the_base_from_nothing(builtin_home: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("builtin_home")
+def test_a_broken_adapter_keeps_the_base_from_nothing(
+    builtin_endpoint: builtin.BuiltinEndpoint, tmp_path: Path
+) -> None:
     path = tmp_path / "broken.gguf"
     path.write_bytes(b"GGUF but not really")
     base = builtin.identity().removeprefix("sha256:")
     adapters.save("broken", path, base_sha256=base, data_sha256="0" * 64, settings={}, curve=[])
     try:
-        endpoint = builtin.BuiltinEndpoint()
-        assert complete(endpoint, max_tokens=1)
+        assert complete(builtin_endpoint, max_tokens=1)
         with pytest.raises(EndpointError, match=r"server\.log"):
-            complete(endpoint, model=f"{builtin.MODEL}+broken")
-        assert complete(endpoint, max_tokens=1)
+            complete(builtin_endpoint, model=f"{builtin.MODEL}+broken")
+        assert complete(builtin_endpoint, max_tokens=1)
     finally:
         adapters.delete("broken")
         adapters.empty_bin()
