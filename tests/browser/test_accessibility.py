@@ -53,7 +53,8 @@ VIEWS = {
     "settings": ("/Settings", ".st-key-endpoints_check"),
 }
 # The heading of an expander passes slowly from the colours of one theme to those of the other.
-COLOURS_CHANGED = "() => !document.getAnimations().some(one => one instanceof CSSTransition)"
+COLOURS_CHANGED = """() => !document.getAnimations().some(one =>
+  one instanceof CSSTransition && one.transitionProperty.includes('color') && one.playState === 'running')"""
 # What is pressed before a view is looked at, in order, and what appears by that.
 PRESSED = {
     "tools and chain": (

