@@ -68,6 +68,8 @@ def _server(arguments: argparse.Namespace, key: str) -> Any:
     parameters.ui = False
     parameters.endpoint_slots = False
     parameters.verbosity = -1
+    # llama.cpp's store of earlier prompts does not know by which adapter they were read: the base would go on from them
+    parameters.cache_ram_mib = 0
     parameters.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, 0.0) for _, path in arguments.adapter]
     if arguments.repeatable:
         disabled = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED

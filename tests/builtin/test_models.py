@@ -59,6 +59,20 @@ def test_base_and_tuned_models_answer_from_one_server_each_as_itself(
 
 
 @pytest.mark.usefixtures("tuned")
+def test_what_one_model_has_read_is_nothing_to_the_other(builtin_endpoint: builtin.BuiltinEndpoint) -> None:
+    questions = ["Describe the sea.", "What is a dog?", "Why is the sky blue?", "Write a short poem.", "What is bread?"]
+
+    def answers(model: str) -> list[str]:
+        messages = [(Message("user", question),) for question in questions]
+        settings = {"model": model, "temperature": 0.0, "max_tokens": 24}
+        return [complete(builtin_endpoint, messages=one, **settings)[0].text for one in messages]
+
+    base, tuned = answers(builtin.MODEL), answers(TUNED)
+    assert answers(builtin.MODEL) == base != tuned
+    assert answers(TUNED) == tuned
+
+
+@pytest.mark.usefixtures("tuned")
 def test_the_key_of_a_tuned_reply_has_the_hash_of_the_adapter(
     builtin_endpoint: builtin.BuiltinEndpoint, tmp_path: Path
 ) -> None:
