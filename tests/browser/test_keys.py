@@ -175,6 +175,26 @@ def test_the_palette_goes_to_pages_prompts_and_runs_and_the_keys_are_listed(
     assert references == []
 
 
+def test_a_dialog_that_was_closed_a_moment_ago_stands_in_the_way_of_no_other(tab: Page, bench: Dashboard) -> None:
+    tab.goto(bench.url)
+    listening(tab)
+    # The browser tells of the closing only after this script: the key comes before.
+    close_and_press = """(box, key) => {
+        box.close();
+        document.dispatchEvent(new KeyboardEvent("keydown", { key, ctrlKey: key === "k" }));
+    }"""
+    palette = tab.get_by_role("dialog", name="Go to")
+    for key, name in [("?", "Go to"), ("k", "Keys"), ("k", "Go to")]:
+        tab.keyboard.press("?" if name == "Keys" else "Control+k")
+        tab.get_by_role("dialog", name=name).evaluate(close_and_press, key)
+        expect(tab.get_by_role("dialog", name="Keys" if key == "?" else "Go to")).to_be_visible()
+        if key == "k":
+            palette.get_by_role("combobox").fill("libr")
+            expect(palette.get_by_role("option")).to_contain_text(["Library"])
+        tab.keyboard.press("Escape")
+        expect(tab.get_by_role("dialog")).to_have_count(0)
+
+
 def test_back_opens_the_run_before_and_no_change_of_the_view_is_a_step(
     tab: Page, bench: Dashboard, run_ids: list[str]
 ) -> None:

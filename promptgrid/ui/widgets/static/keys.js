@@ -80,9 +80,10 @@ function dialog(frame, name) {
   const box = frame.root.appendChild(element("dialog"));
   const before = document.activeElement;
   box.setAttribute("aria-label", name);
+  // The event comes a moment after the dialog is closed, when another may be open.
   box.addEventListener("close", () => {
     box.remove();
-    frame.palette = null;
+    if (frame.palette?.box === box) frame.palette = null;
     before?.focus({ preventScroll: true });
   });
   box.addEventListener("click", (event) => event.target === box && box.close()); // beside it
@@ -101,7 +102,7 @@ function openList(frame) {
 }
 
 function openPalette(frame) {
-  if (frame.palette) return;
+  if (frame.palette?.box.open) return;
   const box = dialog(frame, "Go to");
   const input = box.appendChild(element("input"));
   const places = box.appendChild(element("ul"));
