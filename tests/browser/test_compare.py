@@ -210,6 +210,7 @@ def test_checks_are_added_changed_and_removed_in_their_popover(
     settled(page)
     popover.get_by_role("button", name="Change and score").click()
     expect(popover.get_by_text("mean 0.17 over 6 scores")).to_be_visible()
+    settled(page)
     cell(page, 1, 0).click()
     expect(page.locator(".st-key-compare_detail")).to_contain_text("check contains")
 
