@@ -31,6 +31,11 @@ def mismatch(adapter: Adapter) -> str:
     )
 
 
+def is_tuned(model: str) -> bool:
+    """Tells whether the name is that of an adapter on the weights, which need not exist."""
+    return model not in weights.names() and "+" in model
+
+
 def adapter_of(model: str) -> Adapter | None:
     """Returns the adapter of the model `NAME+ADAPTER`; None for the weights themselves. Raises BuiltinError if there is
     no such model, or if its adapter was made for other weights."""

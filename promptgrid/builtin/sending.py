@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from promptgrid.builtin.adapters import Adapter
+from promptgrid.builtin.models import is_tuned
 from promptgrid.builtin.process import CONTEXT
 from promptgrid.builtin.server_folder import SEATS
 from promptgrid.builtin.tool_schema import by_schema
@@ -52,9 +53,12 @@ def seats(request: Request, prompt: int | None = None) -> int:
 
 def _alone(request: Request) -> bool:
     """Whether the last digits of the sums decide what is returned, which depend on other requests and on the cache:
-    for probabilities, and for a text drawn with a seed."""
+    for probabilities, for a text drawn with a seed, and for a tuned model's text at temperature 0, since an adapter's
+    products are not the same in another batch."""
     parameters = request.parameters
-    return request.logprobs is not None or (parameters.seed is not None and parameters.temperature != 0)
+    if request.logprobs is not None:
+        return True
+    return is_tuned(request.model) if parameters.temperature == 0 else parameters.seed is not None
 
 
 def _with_extra(request: Request, **fields: Any) -> Request:

@@ -49,13 +49,10 @@ def test_base_and_tuned_models_answer_from_one_server_each_as_itself(
     assert [text(builtin_endpoint, model) for model in (TUNED, builtin.MODEL, OTHER)] == [first, base, second]
 
     async def at_once() -> list[list[Reply]]:
-        begun = {**EXACT, "max_tokens": 2}  # later tokens of adapters drawn at random are near ties
-        requests = [asked(model=model, **begun) for model in (TUNED, builtin.MODEL, OTHER) * 2]
+        requests = [asked(model=model, **EXACT) for model in (TUNED, builtin.MODEL, OTHER) * 2]
         return await asyncio.gather(*map(builtin_endpoint.complete, requests))
 
-    texts = [replies[0].text for replies in loop.run_sync(at_once())]
-    assert len(set(texts)) == 3
-    assert all(whole.startswith(text) for whole, text in zip([first, base, second] * 2, texts, strict=True))
+    assert [replies[0].text for replies in loop.run_sync(at_once())] == [first, base, second] * 2
 
 
 @pytest.mark.usefixtures("tuned")

@@ -34,6 +34,8 @@ def request(text: str = "Hi", **fields: object) -> Request:
         (request(temperature=0.7, seed=1), None, 8),
         (request(temperature=0.0, seed=1), None, 1),
         (replace(request(), logprobs=5), None, 8),
+        (replace(request(temperature=0.0), model="m+tuned"), None, 8),
+        (replace(request(temperature=0.7), model="m+tuned"), None, 1),
     ],
 )
 def test_a_request_takes_a_seat_for_each_text_and_for_each_thousand_tokens_and_all_if_it_must_be_alone(

@@ -26,7 +26,7 @@ def random_adapter(name: str, folder: Path, *, seed: int = 0, base_sha256: str =
     for layer in range(LAYERS):
         for part, (inner, outer) in SHAPES.items():
             for letter, shape in (("a", (RANK, inner)), ("b", (outer, RANK))):
-                matrix = numbers.normal(0, 0.2, shape).astype(np.float32)
+                matrix = numbers.normal(0, 0.1, shape).astype(np.float32)
                 writer.add_tensor(f"blk.{layer}.{part}.weight.lora_{letter}", matrix)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
