@@ -12,7 +12,6 @@ from promptgrid import chat
 from promptgrid.chat import ChatDocuments, ChatVariant, Settings, from_json, retrieval, to_json, tree
 from promptgrid.chat.retrieval import INSTRUCTIONS, retrieved_from, retrieved_json
 from promptgrid.documents.adding import Source, add
-from promptgrid.documents.citations import citations
 from promptgrid.prompt import Message
 from promptgrid.store import Database, conversations
 from promptgrid.store.documents import collections
@@ -160,16 +159,3 @@ def test_an_export_carries_the_chunks(talk: Talk) -> None:
     exported = json.loads(chat.as_json("Talk", talk.now.settings, {1: messages}, {1: retrieved}))
     assert exported["retrieved"]["1"]["1"]["chunks"][0]["text"] == BOAT
     assert exported["settings"]["documents"]["name"] == "harbour"
-
-
-@pytest.mark.parametrize(
-    ("text", "numbers"),
-    [
-        ("at nine [1].", [(1, "[1]")]),
-        ("九点【2】开船［3］", [(2, "【2】"), (3, "［3］")]),
-        ("both [1, 12] and [3]", [(1, "1"), (12, "12"), (3, "[3]")]),
-        ("in [2024] or x[i] or 1 or []", []),
-    ],
-)
-def test_citations_are_numbers_in_brackets(text: str, numbers: list[tuple[int, str]]) -> None:
-    assert [(one.number, text[one.start : one.end]) for one in citations(text)] == numbers

@@ -20,7 +20,8 @@ from promptgrid.stats import Interval
 from promptgrid.store import Database
 
 USES_NOTE = (
-    "[1] in a reply cites the first passage of its prompt. Not found: the number, or the quotation, stands neither in a"
+    "[1] in a reply cites the first passage of its prompt, [1-3] the first three. Not read: a citation that is not"
+    " understood. Not found: the number, or the quotation, stands neither in a"
     " passage nor in the case. Numbers are compared as digits; a number worded or computed by the reply is not found"
     " either, so look before you call it invented."
 )
@@ -36,6 +37,7 @@ class UseSummary:
     interval        the 95 % interval of `cited_gold`
     gold_uncited    how many show gold that they do not cite
     wrong_citations how many cite a number that no passage has
+    unread          how many have a citation that is not understood, such as [3-1]
     numbers, quotes how many state a number, or quote a text, that is not found
     """
 
@@ -46,6 +48,7 @@ class UseSummary:
     interval: Interval | None
     gold_uncited: int
     wrong_citations: int
+    unread: int
     numbers: int
     quotes: int
 
@@ -75,6 +78,7 @@ def use_summary(database: Database, facts: Facts, view: View) -> list[UseSummary
                 interval=stats.mean_interval(known),
                 gold_uncited=sum(bool(one.uncited_gold) for one in mine),
                 wrong_citations=sum(bool(one.unknown) for one in mine),
+                unread=sum(bool(one.unread) for one in mine),
                 numbers=sum(bool(one.missing_numbers) for one in mine),
                 quotes=sum(bool(one.missing_quotes) for one in mine),
             )
@@ -86,10 +90,18 @@ def use_words(summaries: Sequence[UseSummary]) -> tuple[list[str], list[list[str
     """Returns a table of words with a row for each column of the view: (headings, rows)."""
     rows = [
         [one.head.label, f"{one.replies:,}", f"{one.citing:,}", _share(one), f"{one.gold_uncited:,}",
-         f"{one.wrong_citations:,}", f"{one.numbers:,}", f"{one.quotes:,}"]
+         f"{one.wrong_citations:,}", f"{one.unread:,}", f"{one.numbers:,}", f"{one.quotes:,}"]
         for one in summaries
     ]  # fmt: skip
-    headings = ["Variant", "Replies", "Cite", "Cited gold", "Gold not cited", "Cite what is not there"]
+    headings = [
+        "Variant",
+        "Replies",
+        "Cite",
+        "Cited gold",
+        "Gold not cited",
+        "Cite what is not there",
+        "Citation not read",
+    ]
     return [*headings, "Number not found", "Quotation not found"], rows
 
 

@@ -39,6 +39,7 @@ class Grounding:
 
     cited            numbers of the passages that it cites, ascending
     unknown          cited numbers that no passage has
+    unread           citations that are not understood, as they are written
     cited_gold       share of the cited passages that hold gold; None without gold or without a cited passage
     uncited_gold     numbers of the passages that hold gold and are not cited
     missing_numbers  numbers in the reply that stand neither in a passage nor in the question
@@ -47,6 +48,7 @@ class Grounding:
 
     cited: tuple[int, ...]
     unknown: tuple[int, ...]
+    unread: tuple[str, ...]
     cited_gold: float | None
     uncited_gold: tuple[int, ...]
     missing_numbers: tuple[str, ...]
@@ -56,7 +58,7 @@ class Grounding:
 def grounding(reply: str, shown: Sequence[Shown], gold: Iterable[Passage], question: str = "") -> Grounding:
     """Measures a reply by the passages that its prompt shows, in their order, and the gold of its question."""
     marks = list(citations(reply))
-    numbers = sorted({mark.number for mark in marks})
+    numbers = sorted({number for mark in marks for number in mark.numbers})
     cited = tuple(number for number in numbers if 1 <= number <= len(shown))
     ranges = merged(gold)
     golden = {number for number, one in enumerate(shown, 1) if _holds(one.passage, ranges)}
@@ -64,6 +66,7 @@ def grounding(reply: str, shown: Sequence[Shown], gold: Iterable[Passage], quest
     return Grounding(
         cited=cited,
         unknown=tuple(number for number in numbers if number not in cited),
+        unread=tuple(reply[mark.start : mark.end] for mark in marks if not mark.numbers),
         cited_gold=len(golden & {*cited}) / len(cited) if ranges and cited else None,
         uncited_gold=tuple(sorted(golden - {*cited})),
         missing_numbers=_missing_numbers(text, [*(one.text for one in shown), question]),

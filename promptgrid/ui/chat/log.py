@@ -183,17 +183,18 @@ def _reply_acts(settings: Settings) -> list[str]:
 
 
 def _evidence(reply: VariantReply | None) -> dict[str, Any]:
-    """Returns what was found for the reply: `pieces`, its text as (text, number of the chunk that the text cites, else
-    0), and `chunks`, each with its number, place, note, text and the address of the place. Empty without documents."""
+    """Returns what was found for the reply: `pieces`, its text as (text, number of the first chunk that the text cites,
+    else 0), and `chunks`, each with its number, place, note, text and the address of the place. Empty without
+    documents."""
     if reply is None or reply.retrieved is None:
         return {}
     retrieved, pieces, at = retrieved_from(reply.retrieved), [], 0
     cited: set[int] = set()
     for citation in citations(reply.text):
-        known = 1 <= citation.number <= len(retrieved.chunks)
-        cited |= {citation.number} if known else set()
+        known = [number for number in citation.numbers if 1 <= number <= len(retrieved.chunks)]
+        cited.update(known)
         mark = reply.text[citation.start : citation.end]
-        pieces += [(reply.text[at : citation.start], 0), (mark, citation.number if known else 0)]
+        pieces += [(reply.text[at : citation.start], 0), (mark, known[0] if known else 0)]
         at = citation.end
     found = many(len(retrieved.chunks), "chunk")
     how = f"{found} of {retrieved.documents.name} by {retrieved.documents.retriever}"

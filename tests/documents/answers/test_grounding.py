@@ -22,6 +22,12 @@ def test_cited_passages_are_compared_with_gold() -> None:
     assert grounding("Nothing says so [1].", SHOWN, []).cited_gold is None
 
 
+def test_ranges_are_cited_and_what_is_not_understood_is_unread() -> None:
+    read = grounding("At 9:30 [1]-[3], and [2-1], says [passage 44].", SHOWN, GOLD)
+    assert (read.cited, read.unknown, read.unread) == ((1, 2), (3,), ("[2-1]", "[passage 44]"))
+    assert read.missing_numbers == ()
+
+
 def test_numbers_that_no_passage_has_are_named() -> None:
     assert grounding("1200 crowns, 12.5 each, at ９:30 [1].", SHOWN, GOLD).missing_numbers == ()
     assert grounding("It costs 1,300 crowns and 12.05 each.", SHOWN, GOLD).missing_numbers == ("1300", "12.05")
