@@ -28,7 +28,9 @@ from promptgrid.compact import NumberMap, hash64
 from promptgrid.text import late
 
 NEAR = 0.7
-_IDS = ("id", "case_id")
+PROPOSED_BY = "proposed_by"
+"""The column with the model that proposed a case, which a person has accepted; empty for any other case."""
+_NO_CONTENT = ("id", "case_id", PROPOSED_BY)
 _WORDS_OF_A_TEXT, _MEMBERS = 4, 256
 _WORD = late(r"[㐀-鿿぀-ヿ]|[^\W_㐀-鿿぀-ヿ]+|[^\w\s.,;:!?'\"…。，、；：！？“”‘’()\[\]_-]")
 _PAIR = 0x9E3779B97F4A7C15  # odd: a pair in the other order is another member
@@ -92,8 +94,8 @@ def duplicates(
 
 
 def content(case: Case) -> str:
-    """Returns the case's inputs, without ids, as a text that is equal for copies: capitals, the width of characters and
-    spaces make no difference."""
+    """Returns the case's inputs, without its id and the model that proposed it, as a text that is equal for copies:
+    capitals, the width of characters and spaces make no difference."""
     return json.dumps({name: plain_text(value) for name, value in sorted(_inputs(case).items())})
 
 
@@ -104,9 +106,8 @@ def plain_text(value: Any) -> str:
 
 
 def _inputs(case: Case) -> dict[str, Any]:
-    return {
-        name: value for name, value in case.inputs.items() if name.casefold() not in _IDS and value not in ("", None)
-    }
+    known = {name: value for name, value in case.inputs.items() if value not in ("", None)}
+    return {name: value for name, value in known.items() if name.casefold() not in _NO_CONTENT}
 
 
 def _texts(case: Case) -> _Texts:

@@ -4,7 +4,8 @@ The first row of a family (a group, or near duplicates) draws a part by a keyed 
 parts with at most one case above their share of its expected answer, and at most two above their share of the table so
 far (J. Soares and C. Wu, "Some restricted randomization rules in sequential designs", 1983). The rest of the family
 gets the same part. So rows added below change no other row's part. Sorting or removing rows may change parts, except
-those already known by `content_digest`. A later row that resembles cases of two parts joins the first of them.
+those already known by `content_digest`. A later row that resembles cases of two parts joins the first of them. A case
+that a model has proposed is never in *prove*.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from itertools import chain
 from types import MappingProxyType
 from typing import Literal, get_args
 
-from promptgrid.cases.duplicates import Duplicate, content, duplicates, plain_text
+from promptgrid.cases.duplicates import PROPOSED_BY, Duplicate, content, duplicates, plain_text
 from promptgrid.cases.table import Case
 from promptgrid.compact import Packed
 from promptgrid.errors import CasesError
@@ -29,6 +30,7 @@ from promptgrid.suggestions import did_you_mean
 
 Part = Literal["learn", "choose", "prove"]
 PARTS: tuple[Part, ...] = get_args(Part)
+UNSEALED: tuple[Part, ...] = ("learn", "choose")
 SHARES: Mapping[Part, float] = {"learn": 0.4, "choose": 0.3, "prove": 0.3}
 GROUP = "group"
 """The default name of the column that groups cases."""
@@ -58,7 +60,10 @@ def parted(
     for place, (case, digest) in enumerate(zip(cases, contents, strict=True)):
         name = plain_text(case.inputs.get(column, ""))
         follows = by_group.get(name) or (parts[alike[place].of] if place in alike else "")
-        part = known.get(digest) or follows or draws.draw(case.expected, f"group {name}" if name else content(case))
+        part = known.get(digest) or follows
+        among = UNSEALED if case.inputs.get(PROPOSED_BY) else PARTS
+        if part not in among:
+            part = draws.draw(case.expected, f"group {name}" if name else content(case), among)
         draws.count(case.expected, part)
         if name:
             by_group.setdefault(name, part)
@@ -85,11 +90,11 @@ class _Drawn:
     def __init__(self) -> None:
         self._counts: defaultdict[tuple[str, str | None], Counter[str]] = defaultdict(Counter)
 
-    def draw(self, expected: str | None, text: str) -> Part:
-        """Returns a part for a case with this expected answer, drawn at random by the hash of `text`, among the parts
-        that are not above their share; among all if every part is."""
+    def draw(self, expected: str | None, text: str, among: Sequence[Part] = PARTS) -> Part:
+        """Returns a part for a case with this expected answer, drawn at random by the hash of `text`, among those parts
+        of `among` that are not above their share; among all of `among` if every one is."""
         answer, all_cases = self._counts["answer", expected], self._counts["all", None]
-        ordered = sorted(PARTS, key=lambda part: _exponential(part, text) / SHARES[part])
+        ordered = sorted(among, key=lambda part: _exponential(part, text) / SHARES[part])
         with_room = [part for part in ordered if _room(answer, part, 1)]
         return next((part for part in with_room if _room(all_cases, part, 2)), (with_room or ordered)[0])
 

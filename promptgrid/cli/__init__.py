@@ -18,6 +18,7 @@ from promptgrid.cli.documents import documents
 from promptgrid.cli.documents.meaning import meaning
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
+from promptgrid.cli.propose import propose
 from promptgrid.cli.run import plan, run
 from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, resume, runs, tag, undelete
 from promptgrid.cli.serve import serve
@@ -68,6 +69,7 @@ def main(ctx: click.Context) -> None:
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
-    documents, meaning, cases, tokens, next_word, prompts, versions, label, rollback, models, serve, doctor, backup,
+    documents, meaning, cases, propose, tokens, next_word, prompts, versions, label, rollback,
+    models, serve, doctor, backup,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""The page Cases: what a table of the library can prove, and which of its expected answers may be wrong."""
+"""What a table of the library can prove, and which of its expected answers may be wrong."""
 
 from __future__ import annotations
 
