@@ -14,5 +14,5 @@ with showing_errors():
     with st.spinner("Reading the table …"):
         about = review.reviewed(database(), path, run_ids)
     review.show_review(about)
-    proposals.propose_fields(about, path)
+    proposals.propose_fields(database(), about, path)
     proposals.show_proposals(database(), path, about.cases)

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -45,7 +46,7 @@ def at(temperature: float | None) -> tuple[AxisValue, ...]:
     return tuple(temperature if axis == "temperature" else None for axis in PARAMETER_AXES)
 
 
-Case = tuple[str, Mapping[str, str], str | None]
+Case = tuple[str, Mapping[str, Any], str | None]
 
 
 def store_run(

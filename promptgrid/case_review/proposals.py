@@ -30,6 +30,7 @@ MOST = 200
 PROMPT = "propose-cases"
 """The name of the prompt that asks for cases."""
 _SHOWN = 4  # cases of the table that a request shows
+_ROOM = 600  # tokens of a case
 _TEMPERATURE = 1.0  # the likeliest case is always the same one
 _WRITABLE = (".csv", ".jsonl")
 _SYSTEM = "You write test cases for a prompt. You reply with one JSON object, and with nothing else."
@@ -94,8 +95,8 @@ def proposing_plan(
         }  # fmt: skip
         rows.append(Case(str(number), inputs))
     return Plan.of(
-        prompts=(_prompt(names),), cases=rows, models=(model,), temperature=_TEMPERATURE, checks=(), fresh=True,
-        budget=budget, name=run_name(table),
+        prompts=(_prompt(names),), cases=rows, models=(model,), temperature=_TEMPERATURE, max_tokens=_ROOM,
+        checks=(), fresh=True, budget=budget, name=run_name(table),
     )  # fmt: skip
 
 

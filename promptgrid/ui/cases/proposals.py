@@ -14,15 +14,16 @@ from promptgrid.cases.duplicates import PROPOSED_BY
 from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
+from promptgrid.grid import Plan
 from promptgrid.humanize import many
 from promptgrid.prompt import Prompt
+from promptgrid.runner import client, phrases
 from promptgrid.store import Database
 from promptgrid.store.across.prompt_runs import runs_of_prompt
 from promptgrid.store.runs import RunInfo
 from promptgrid.text import value_text
 from promptgrid.ui import server
-from promptgrid.ui.run.preflight import preflight_panel
-from promptgrid.ui.widgets.feedback import announce_error, show_error
+from promptgrid.ui.widgets.feedback import announce_error, calls_label, show_error
 from promptgrid.ui.widgets.follow_run import announce_end, watch_run
 from promptgrid.ui.widgets.judge_name import judge_name
 from promptgrid.ui.widgets.plain import plain
@@ -33,7 +34,7 @@ _SHOWN = 20
 _RUNS = 5  # the newest runs whose proposals are listed
 
 
-def propose_fields(about: CasesReview, path: Path) -> None:
+def propose_fields(database: Database, about: CasesReview, path: Path) -> None:
     """Draws what a model is asked for, its price, and the button that starts the run. The `about` is of the table at
     `path`."""
     st.subheader("More cases, proposed by a model")
@@ -56,11 +57,22 @@ def propose_fields(about: CasesReview, path: Path) -> None:
     )
     try:
         plan = proposing_plan(about.cases, named[name], shared_out(int(count), answers), model, path.name)
+        preflight = client.preflight(database, plan)
     except PromptgridError as error:
         show_error(error)
         return
-    if preflight_panel(plan, f"propose {path.name} {name} {model} {count} {answers} {len(about.cases)}"):
-        st.rerun()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = calls_label("Propose", preflight.total.calls)
+        st.button(label, key="cases_start", type="primary", on_click=_start, args=(database, plan))
+        prices = [*preflight.models, *preflight.judges]
+        st.caption(plain(phrases.dated_cost(preflight.total, prices)), width="content")
+
+
+def _start(database: Database, plan: Plan) -> None:
+    try:
+        client.start(database, plan)
+    except PromptgridError as error:
+        announce_error(error)
 
 
 def _prompts_for(path: Path) -> dict[str, Prompt]:
