@@ -32,8 +32,9 @@ def queued(database: Database, plan: Plan, limit: int | None = None) -> str:
 
 
 def pending(database: Database, run_id: str) -> dict[commits.CellName, int]:
-    keys = [one.key for one in grid_points(runs.plan_of(database, run_id))]
-    return commits.pending(database, run_id, keys)
+    all_points = grid_points(runs.plan_of(database, run_id))
+    of_cases = list({one.case_position for one in all_points})
+    return commits.pending(database, run_id, of_cases, [one.key for one in all_points])
 
 
 def answered(

@@ -81,8 +81,9 @@ class Feed:
         size = max(1, _CELLS // self.plan.samples)
         while chunk := list(islice(points, size)):
             by_point: dict[CellName, list[tuple[int, int]]] = defaultdict(list)
+            of_cases = list({point.case_position for point in chunk})
             keys = list({point.key for point in chunk})
-            for name, position in commits.pending(self.database, self.run_id, keys).items():
+            for name, position in commits.pending(self.database, self.run_id, of_cases, keys).items():
                 by_point[name._replace(sample=0)].append((name.sample, position))
             yield [(point, sorted(cells)) for point in chunk if (cells := by_point.get(self._name(point)))]
 

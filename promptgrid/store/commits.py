@@ -151,13 +151,13 @@ def pending_count(database: Database, run_id: str) -> int:
         return int(connection.scalar(query) or 0)
 
 
-def pending(database: Database, run_id: str, keys: Sequence[str]) -> dict[CellName, int]:
-    """Returns the positions of the run's pending cells by CellName: of those whose request has one of these `keys`."""
+def pending(database: Database, run_id: str, of_cases: Sequence[int], keys: Sequence[str]) -> dict[CellName, int]:
+    """Returns the positions of the run's pending cells by CellName: of cases at `of_cases`, with one of the `keys`."""
     columns = [cells.c[name] for name in CellName._fields]
     query = sa.select(*columns, cells.c.position).where(cells.c.run_id == run_id, cells.c.status == "pending")
+    mine = [(cells.c.case_position.in_(some), cells.c.key.in_(lot)) for some in lots(of_cases) for lot in lots(keys)]
     with database.read() as connection:
-        return {CellName(*row[:-1]): row[-1] for lot in lots(keys) for row in
-                connection.execute(query.where(cells.c.key.in_(lot)))}  # fmt: skip
+        return {CellName(*row[:-1]): row[-1] for one in mine for row in connection.execute(query.where(*one))}
 
 
 def commit(

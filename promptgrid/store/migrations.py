@@ -185,6 +185,13 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
             PRIMARY KEY (run_id, retrieval, case_id, number))""",
         "CREATE INDEX retrieved_by_text ON retrieved (digest)",
     ),
+    20: (
+        "DROP INDEX IF EXISTS cells_by_status",
+        "DROP INDEX IF EXISTS cells_by_key",
+        "DROP INDEX IF EXISTS cells_by_reply",
+        "CREATE INDEX cells_by_case ON cells (run_id, status, case_position)",
+        "CREATE INDEX cells_by_reply ON cells (reply_id) WHERE reply_id IS NOT NULL",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

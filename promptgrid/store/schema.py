@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 19
+VERSION = 20
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -220,10 +220,10 @@ cells = Table(
     Column("answer_note", Text, nullable=False, server_default=""),
     Column("calls", Integer),  # of a technique in several steps; NULL: the cell has one call, its reply
     *(Column(f"steps_{name}", replies.c[name].type) for name in STEP_SUMS),  # over these calls: see store.steps
-    Index("cells_by_status", "run_id", "status"),
-    Index("cells_by_key", "run_id", "key"),
-    Index("cells_by_reply", "reply_id"),
+    Index("cells_by_case", "run_id", "status", "case_position"),
 )
+# Partial: of planned cells, which have no reply yet, the index holds nothing.
+Index("cells_by_reply", cells.c.reply_id, sqlite_where=cells.c.reply_id.is_not(None))
 
 cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 
