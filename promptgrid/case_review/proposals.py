@@ -40,12 +40,11 @@ The prompt under test:
 {{ task }}
 </prompt>
 
-Cases that there are:
+Its cases are JSON objects with the fields {{ fields | join(", ") }}:
 {% for case in shown %}{{ case }}
 {% endfor %}
-Write one new case{% if asked_for %} whose right answer is {{ asked_for }}{% endif %}, \
-on another subject and in other words than those above. (Number {{ number }}.)
-It is a JSON object with the fields {{ fields }}."""
+Write number {{ number }}{% if asked_for %}, whose right answer is {{ asked_for }}{% endif %}. It is on another subject \
+than those above, in other words. Reply with the JSON object alone."""
 
 
 @dataclass(frozen=True, slots=True)

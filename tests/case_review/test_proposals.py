@@ -38,7 +38,7 @@ def asked(endpoint: HostileServer) -> HostileServer:
     replies += ["I cannot do that.", json.dumps({"text": ""})]
 
     def answer(body: dict[str, Any]) -> str:
-        number = int(body["messages"][-1]["content"].split("(Number ")[1].split(".")[0])
+        number = int(body["messages"][-1]["content"].split("Write number ")[1].split(",")[0])
         return replies[number - 1]
 
     endpoint.answer = answer
