@@ -43,8 +43,8 @@ The prompt under test:
 Its cases are JSON objects with the fields {{ fields | join(", ") }}:
 {% for case in shown %}{{ case }}
 {% endfor %}
-Write number {{ number }}{% if asked_for %}, whose right answer is {{ asked_for }}{% endif %}. It is on another subject \
-than those above, in other words. Reply with the JSON object alone."""
+Write number {{ number }}{% if asked_for %}, whose right answer is {{ asked_for }}{% endif %}. It is on another \
+subject than those above, in other words. Reply with the JSON object alone."""
 
 
 @dataclass(frozen=True, slots=True)
