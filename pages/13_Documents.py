@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from promptgrid.ui.documents import collection, marking, passage, searching
+from promptgrid.ui.documents import collection, marking, passage, proposing, searching
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
 from promptgrid.ui.widgets.undo import undo_note
@@ -14,6 +14,7 @@ info = collection.choose_collection(database())
 chunker = searching.chunker_fields()
 search_tab, measure_tab, gold_tab, documents_tab = st.tabs(["Search", "Measure", "Gold", "Documents"])
 with gold_tab:
+    proposing.propose_gold(database(), info, chunker)
     marking.mark(database(), info)
 with documents_tab:
     collection.document_table(database(), info)

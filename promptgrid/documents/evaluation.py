@@ -34,18 +34,34 @@ class Evaluated:
     measures: RetrievalMeasures
 
 
+def question_texts(cases: Sequence[Case], column: str = "") -> list[tuple[str, str]]:
+    """Returns (question, expected answer or "") of each case. `column` names the column of questions ("": `question`,
+    or else the first one). Raises DocumentsError if it is missing."""
+    column = _column(cases, column)
+    return [(str(case.inputs[column]), str(case.expected or "")) for case in cases]
+
+
+def _column(cases: Sequence[Case], column: str, *, gold: bool = False) -> str:
+    """Returns the column of questions. Raises DocumentsError if it is missing, or with `gold` if that of the gold
+    is."""
+    names = list(cases[0].inputs) if cases else []
+    column = column or (QUESTION if QUESTION in names else next((n for n in names if n not in (GOLD, QUOTE)), ""))
+    for name in (column, GOLD) if gold else (column,):
+        if name not in names:
+            hint = f"It has {', '.join(names) or 'none'}" + (
+                "; gold is written as DOCUMENT:START-END." if gold else "."
+            )
+            raise DocumentsError(f"The table of cases has no column {name or QUESTION!r}.", hint=hint)
+    return column
+
+
 def questions_of(cases: Sequence[Case], index: ChunkIndex, column: str = "") -> list[Question]:
     """Returns the questions of the cases with their gold, which is checked against the documents of the index. `column`
     names the column of questions ("": `question`, or else the first one).
 
     Raises DocumentsError if a column is missing, or if a case's gold does not fit the documents.
     """
-    names = list(cases[0].inputs) if cases else []
-    column = column or (QUESTION if QUESTION in names else next((n for n in names if n not in (GOLD, QUOTE)), ""))
-    for name in (column, GOLD):
-        if name not in names:
-            hint = f"It has {', '.join(names) or 'none'}; gold is written as DOCUMENT:START-END."
-            raise DocumentsError(f"The table of cases has no column {name or QUESTION!r}.", hint=hint)
+    column = _column(cases, column, gold=True)
     questions = []
     for case in cases:
         gold = parse_gold(str(case.inputs[GOLD]))

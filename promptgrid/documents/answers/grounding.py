@@ -98,13 +98,20 @@ def _numbers(text: str) -> Iterable[str]:
         yield (f"{whole}.{decimals.rstrip('0')}".rstrip(".") if point and decimals.isdigit() else number)
 
 
+def quotations(text: str) -> list[str]:
+    """Returns what stands in quotation marks in the text, in order."""
+    return [next(filter(None, match.groups())).strip() for match in _QUOTE.finditer(text)]
+
+
+def long_enough(quote: str) -> bool:
+    """Whether the text is so long that it stands in a document as a quotation, and not by chance as a word."""
+    return len(quote) >= (_SHORTEST_CHINESE if _CHINESE.search(quote) else _SHORTEST_QUOTE)
+
+
 def _missing_quotes(text: str, sources: Iterable[str]) -> tuple[str, ...]:
-    quotes = (next(filter(None, match.groups())).strip() for match in _QUOTE.finditer(text))
-    long_enough = [
-        one for one in quotes if len(one) >= (_SHORTEST_CHINESE if _CHINESE.search(one) else _SHORTEST_QUOTE)
-    ]
     known = [_bare(source) for source in sources]
-    return tuple(one for one in dict.fromkeys(long_enough) if not any(_bare(one) in source for source in known))
+    quotes = dict.fromkeys(filter(long_enough, quotations(text)))
+    return tuple(one for one in quotes if not any(_bare(one) in source for source in known))
 
 
 def _bare(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
@@ -17,6 +18,7 @@ from promptgrid.store.documents import collections
 from promptgrid.store.documents.collections import CollectionInfo, StoredText
 from promptgrid.text import one_line
 from promptgrid.ui.documents.collection import PAGE
+from promptgrid.ui.documents.passage import draw_passage_text
 from promptgrid.ui.widgets.plain import plain
 from promptgrid.ui.widgets.undo import offer_undo
 
@@ -53,12 +55,8 @@ def _place(document: StoredText, quote: str) -> Passage | None:
     if len(places) > 1:
         place = st.selectbox(f"Stands there {len(places):,} times: which one?", places, key="documents_gold_place",
                              format_func=lambda one: f"characters {one.start:,}–{one.end:,}")  # fmt: skip
-    before, behind = document.text[max(0, place.start - 200) : place.start], document.text[place.end : place.end + 200]
     with st.container(border=True, key="documents_gold_shown"):
-        st.text(before.rstrip())
-        with st.container(border=True):
-            st.text(document.text[place.start : place.end])
-        st.text(behind.lstrip())
+        draw_passage_text(document.text, place.start, place.end, around=200)
     return place
 
 
@@ -69,37 +67,43 @@ def _mark(database: Database, collection_id: str, question: str, expected: str, 
     offer_undo(PAGE, f"Marked gold of: {one_line(question, 80)}", partial(keep_marked, database, collection_id, before))
 
 
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """The marked `questions` of a collection, and its documents by name."""
+
+    database: Database
+    collection_id: str
+    questions: Sequence[MarkedQuestion]
+    documents: Mapping[str, StoredText]
+
+    def keep(self, questions: Sequence[MarkedQuestion]) -> None:
+        keep_marked(self.database, self.collection_id, questions)
+
+
 def _marked(database: Database, info: CollectionInfo, documents: Mapping[str, StoredText]) -> None:
-    questions = marked_questions(database, info.id)
-    if not questions:
+    marked = _Marked(database, info.id, marked_questions(database, info.id), documents)
+    if not marked.questions:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(f"{many(len(questions), 'question')} marked"), width="stretch")
-        data = marked_csv(questions, documents)
+        st.caption(plain(f"{many(len(marked.questions), 'question')} marked"), width="stretch")
+        data = marked_csv(marked.questions, documents)
         st.download_button("Download as CSV", data, f"{info.name}-gold.csv", "text/csv", key="documents_gold_csv")
-    for at, one in enumerate(questions):
+    for at, one in enumerate(marked.questions):
         with st.container(border=True, key=f"documents_gold_{at}"):
             st.text(f"{one.question}\n{one.expected}".strip())
-            _actions(database, info.id, questions, at, documents)
+            _actions(marked, at)
 
 
-def _actions(
-    database: Database,
-    collection_id: str,
-    questions: Sequence[MarkedQuestion],
-    at: int,
-    documents: Mapping[str, StoredText],
-) -> None:
-    one = questions[at]
+def _actions(marked: _Marked, at: int) -> None:
+    one = marked.questions[at]
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(plain(one.gold or "no document answers it"), width="stretch")
         for number, passage in enumerate(parse_gold(one.gold)):
             st.button(f"Show {number + 1}", key=f"documents_gold_show_{at}_{number}", type="tertiary", on_click=_show,
-                      args=(collection_id, passage))  # fmt: skip
-        st.button("Edit", key=f"documents_gold_edit_{at}", type="tertiary", on_click=_edit,
-                  args=(database, collection_id, questions, at, documents))  # fmt: skip
-        st.button("Delete", key=f"documents_gold_delete_{at}", type="tertiary", on_click=_delete,
-                  args=(database, collection_id, questions, at))  # fmt: skip
+                      args=(marked.collection_id, passage))  # fmt: skip
+        for label, action in (("Edit", _edit), ("Delete", _delete)):
+            key = f"documents_gold_{label.lower()}_{at}"
+            st.button(label, key=key, type="tertiary", on_click=action, args=(marked, at))
 
 
 def _show(collection_id: str, passage: Passage) -> None:
@@ -108,24 +112,23 @@ def _show(collection_id: str, passage: Passage) -> None:
     )
 
 
-def _edit(
-    database: Database,
-    collection_id: str,
-    questions: Sequence[MarkedQuestion],
-    at: int,
-    documents: Mapping[str, StoredText],
-) -> None:
+def _edit(marked: _Marked, at: int) -> None:
     """Takes the question out of the list and puts it, with its first passage, into the fields."""
-    one = questions[at]
-    passage = next((one for one in parse_gold(one.gold) if one.document in documents), None)
-    _delete(database, collection_id, questions, at)
-    st.session_state[_QUESTION], st.session_state[_EXPECTED] = one.question, one.expected
-    if passage:
-        st.session_state["documents_gold_document"] = passage.document
-        st.session_state[_PASSAGE] = documents[passage.document].text[passage.start : passage.end]
+    one = marked.questions[at]
+    passage = next((one for one in parse_gold(one.gold) if one.document in marked.documents), None)
+    _delete(marked, at)
+    quote = marked.documents[passage.document].text[passage.start : passage.end] if passage else ""
+    fill_fields(one.question, one.expected, passage.document if passage else "", quote)
 
 
-def _delete(database: Database, collection_id: str, questions: Sequence[MarkedQuestion], at: int) -> None:
-    keep_marked(database, collection_id, [*questions[:at], *questions[at + 1 :]])
-    text = f"Took out the gold of: {one_line(questions[at].question, 80)}"
-    offer_undo(PAGE, text, partial(keep_marked, database, collection_id, questions))
+def fill_fields(question: str, expected: str, document: str, quote: str) -> None:
+    """Puts these into the fields of `mark`; `document` is left as it is if it is empty. Call this in a callback."""
+    st.session_state[_QUESTION], st.session_state[_EXPECTED], st.session_state[_PASSAGE] = question, expected, quote
+    if document:
+        st.session_state["documents_gold_document"] = document
+
+
+def _delete(marked: _Marked, at: int) -> None:
+    marked.keep([*marked.questions[:at], *marked.questions[at + 1 :]])
+    text = f"Took out the gold of: {one_line(marked.questions[at].question, 80)}"
+    offer_undo(PAGE, text, partial(marked.keep, marked.questions))

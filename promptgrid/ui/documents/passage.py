@@ -59,16 +59,18 @@ def draw_passage(database: Database) -> None:
             st.caption(":orange[●] The document is no longer in the collection. This is the text that was read then.")
         elif now.text_digest != digest:
             st.caption(":orange[●] The document has changed since. This is the text that was read then.")
-        _draw(text, place)
+        around = st.session_state.get("documents_passage_around", _AROUND)
+        draw_passage_text(text, place.start, place.end, around=around)
 
 
-def _draw(text: str, place: _Place) -> None:
-    around = st.session_state.get("documents_passage_around", _AROUND)
-    first, last = max(0, place.start - around), min(len(text), place.end + around)
-    st.text(("… " if first else "") + text[first : place.start].rstrip())
-    with st.container(border=True, key="documents_passage_text"):
-        st.text(text[place.start : place.end])
-    st.text(text[place.end : last].lstrip() + (" …" if last < len(text) else ""))
+def draw_passage_text(text: str, start: int, end: int, *, around: int) -> None:
+    """Draws the characters from `start` up to `end` of the text in a frame, with as many as `around` before and behind
+    them."""
+    first, last = max(0, start - around), min(len(text), end + around)
+    st.text(("… " if first else "") + text[first:start].rstrip())
+    with st.container(border=True):
+        st.text(text[start:end])
+    st.text(text[end:last].lstrip() + (" …" if last < len(text) else ""))
 
 
 def _place() -> _Place | None:

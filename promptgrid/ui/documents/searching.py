@@ -24,7 +24,7 @@ from promptgrid.ui.widgets.feedback import show_error, showing_errors
 from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.plain import plain
 
-_WORDS = {
+RETRIEVER_WORDS = {
     "none": "nothing (no documents)",
     "bm25": "words (BM25)",
     "embedding": "meaning (embedding)",
@@ -33,7 +33,7 @@ _WORDS = {
     "oracle": "the gold itself (oracle)",
 }
 _MEASURED = "documents_measured"
-_SEARCHED = [kind for kind in RETRIEVER_KINDS if kind in ("bm25", "embedding", "hybrid")]
+SEARCHING = [kind for kind in RETRIEVER_KINDS if kind in ("bm25", "embedding", "hybrid")]
 
 
 def chunker_fields() -> Chunker | None:
@@ -54,14 +54,14 @@ def search(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
     """Draws the field of the query and the chunks that are found."""
     left, middle, right = st.columns([4, 2, 1], vertical_alignment="bottom")
     query = left.text_input("Search", key="documents_query", placeholder="A question, or words")
-    kind = middle.selectbox("By", _SEARCHED, format_func=_WORDS.__getitem__, key="documents_by")
+    kind = middle.selectbox("By", SEARCHING, format_func=RETRIEVER_WORDS.__getitem__, key="documents_by")
     with right:
         k = number_field("Chunks", 1, 100, key="documents_k", value=5)
     if not query.strip():
         st.caption("The chunks that a prompt would be given for a question stand here, with their place.")
         return
     with showing_errors():
-        index = _embedded(database, load_index(database, info.id, chunker), [Retriever(kind)])
+        index = embedded(database, load_index(database, info.id, chunker), [Retriever(kind)])
         hits = retrieve(database, index, Retriever(kind), query, int(k or 0))
         st.caption(plain(f"{many(len(hits), 'chunk')} of {len(index.chunks):,}"))
         for words in adding.outdated(database, info.id, {hit.chunk.document.name for hit in hits}):
@@ -78,7 +78,7 @@ def measure(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
     )
     left, right = st.columns(2)
     kinds = left.multiselect(
-        "Retrievers", RETRIEVER_KINDS, default=["bm25"], format_func=_WORDS.__getitem__, key="documents_kinds"
+        "Retrievers", RETRIEVER_KINDS, default=["bm25"], format_func=RETRIEVER_WORDS.__getitem__, key="documents_kinds"
     )
     counts = right.multiselect("Numbers of chunks (k)", [1, 2, 3, 5, 8, 10, 20, 50], default=[1, 5], key="documents_ks")
     file = st.file_uploader("Questions", type=["csv", "tsv", "xlsx", "jsonl", "json"], key="documents_questions")
@@ -92,7 +92,7 @@ def measure(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
     ready = bool(file or marked or is_sample)
     if st.button("Measure", key="documents_measure", type="primary", disabled=not (ready and kinds and counts)):
         try:
-            index = _embedded(database, load_index(database, info.id, chunker), [Retriever(kind) for kind in kinds])
+            index = embedded(database, load_index(database, info.id, chunker), [Retriever(kind) for kind in kinds])
             if file:
                 table = read_cases(file.getvalue(), name=file.name)
             elif marked:
@@ -108,7 +108,7 @@ def measure(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
         _figures(*measured[1:])
 
 
-def _embedded(database: Database, index: ChunkIndex, retrievers: Sequence[Retriever]) -> ChunkIndex:
+def embedded(database: Database, index: ChunkIndex, retrievers: Sequence[Retriever]) -> ChunkIndex:
     """Returns the index with the vectors that the retrievers need; those that are missing are made under a progress
     bar."""
     for retriever in retrievers:
@@ -139,7 +139,7 @@ def _rows(
             figures = {name: sum(some) / len(some) if some else None for name, some in values.items()}
             interval = mean_interval(values["recall"])
             between = "" if interval is None else f"{interval.low:.0%} to {interval.high:.0%}"
-            rows.append({"retriever": _WORDS[retriever.kind], "k": k, **figures, "recall, 95 %": between})
+            rows.append({"retriever": RETRIEVER_WORDS[retriever.kind], "k": k, **figures, "recall, 95 %": between})
             bar.progress(len(rows) / total, "Measuring…")
     bar.empty()
     return rows
