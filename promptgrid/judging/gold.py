@@ -15,7 +15,7 @@ from promptgrid import connections, loop
 from promptgrid.budget import Wall, parse_budget
 from promptgrid.calls.journal import Journal, JournalEntry
 from promptgrid.calls.shared import shared_by_loop
-from promptgrid.documents.answers.proposals import Proposal, keep_proposals, proposals, read_proposal
+from promptgrid.documents.answers.proposals import GoldProposal, keep_proposals, proposals, read_proposal
 from promptgrid.documents.evaluation import QUESTION
 from promptgrid.documents.retrievers import ChunkIndex, Retriever, retrieve
 from promptgrid.grading.judge_prompts import boundary
@@ -75,7 +75,7 @@ def gold_preflight(database: Database, asks: Sequence[GoldAsk], model: str) -> M
 def propose(
     database: Database, collection_id: str, asks: Sequence[GoldAsk], model: str, *,
     budget: str = "", on_progress: OnProgress = lambda done, total: None,
-) -> list[Proposal]:  # fmt: skip
+) -> list[GoldProposal]:  # fmt: skip
     """Asks the model for each question, stores its proposals with those that are there, in place of earlier ones for
     the same question, and returns them. `on_progress` is called with the numbers of questions done and in all.
 
@@ -84,7 +84,7 @@ def propose(
     """
     connections.check_model(model)
     judge = loop.run_sync(_judge(database, model, Wall(parse_budget(budget))))
-    new: list[Proposal] = []
+    new: list[GoldProposal] = []
     for start in range(0, len(asks), _LOT):
         on_progress(start, len(asks))
         lot = asks[start : start + _LOT]
@@ -106,19 +106,19 @@ async def _judge(database: Database, model: str, wall: Wall) -> Judge:
     )
 
 
-async def _proposals(judge: Judge, model: str, asks: Sequence[GoldAsk]) -> list[Proposal]:
+async def _proposals(judge: Judge, model: str, asks: Sequence[GoldAsk]) -> list[GoldProposal]:
     sent = [ask for ask in asks if ask.documents]
     replies = await judge.replies([ask.inputs for ask in sent]) if sent else []
     by_ask = dict(zip(map(id, sent), replies, strict=True))
     result = []
     for ask in asks:
-        empty = Proposal(ask.question, ask.expected, model)
+        empty = GoldProposal(ask.question, ask.expected, model)
         reply = by_ask.get(id(ask))
         if reply is not None and not reply.error:
             result.append(read_proposal(empty, reply.text, ask.documents))
         elif reply is not None or not ask.documents:
             why = f"the call failed: {reply.error}" if reply else "the retriever found nothing to show"
-            result.append(Proposal(ask.question, ask.expected, model, refused=why))
+            result.append(GoldProposal(ask.question, ask.expected, model, refused=why))
     return result
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +13,9 @@ from click.testing import CliRunner, Result
 from promptgrid.cli import main
 from promptgrid.documents import embedders
 from tests.documents.made import Counting, pdf
+
+if TYPE_CHECKING:
+    from tests.faults.server import HostileServer
 
 
 def call(*arguments: str) -> Result:
@@ -101,3 +105,30 @@ def test_words_are_compared_by_their_vectors(tmp_path: Path, monkeypatch: pytest
     unknown = run(["meaning", str(words), "--near", "quen"])
     assert (unknown.exit_code, "'quen' is not among the texts" in unknown.stderr) == (2, True)
     assert (tmp_path / "log").read_text("utf-8").split() == ["man", "king", "woman", "horses"]
+
+
+def test_proposed_gold_is_reviewed_one_by_one_and_written_as_cases(
+    folder: Path, tmp_path: Path, endpoint: HostileServer
+) -> None:
+    def answer(body: dict[str, Any]) -> str:
+        question = body["messages"][-1]["content"]
+        return "Dogs travel free" if "dogs" in question else "It leaves at ten" if "ten" in question else "NONE"
+
+    endpoint.answer = answer
+    call("add", "papers", str(folder))
+    cases = tmp_path / "asked.csv"
+    cases.write_text("question,expected\nDo dogs pay?,no\nDoes the ferry leave at ten?,\nIs the ferry big?,\n", "utf-8")
+    proposed = call("propose", "papers", str(cases), "--model", "openai/m")
+    assert "3 questions: 1 quoted, 1 without an answer, 1 refused." in proposed.stdout
+    assert "No gold is marked" in call("gold", "papers").stdout
+    reviewed = CliRunner().invoke(main, ["documents", "review", "papers"], input="y\nn\n")
+    assert "⟦Dogs travel free⟧" in reviewed.stdout
+    assert "1 question marked, 0 proposals left." in reviewed.stdout
+    assert "boat.txt:27-43" in call("gold", "papers").stdout
+    out = tmp_path / "gold.csv"
+    assert call("gold", "papers", "--csv", str(out)).exit_code == 0
+    assert '"Do dogs pay?","no","boat.txt:27-43","Dogs travel free"' in out.read_text("utf-8")
+    assert "1 of 1 questions have gold" in call("measure", "papers").stdout
+    again = call("propose", "papers", str(cases), "--model", "openai/m")
+    assert "2 questions:" in again.stdout
+    assert len([one for one in endpoint.requests if one.path.endswith("/completions")]) == 3

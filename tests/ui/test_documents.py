@@ -7,9 +7,11 @@ from streamlit.testing.v1 import AppTest
 
 from promptgrid.documents import samples
 from promptgrid.documents.adding import Source, add
+from promptgrid.documents.answers.proposals import proposals
 from promptgrid.documents.marking import marked_questions
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
+from tests.faults.server import HostileServer
 from tests.ui.pages import address, opened, press, ran, shown
 
 FILE = "13_Documents.py"
@@ -119,3 +121,30 @@ def test_gold_is_marked_by_hand_measured_edited_and_undone(database: Database, h
     assert page.text_area(key="documents_gold_passage").value == "bakery opens at six."
     press(page, "documents_undo")
     assert [one.gold for one in marked_questions(database, harbour)] == ["bakery.txt:4-24"]
+
+
+def test_a_model_proposes_gold_and_a_person_accepts_refuses_and_undoes(
+    database: Database, harbour: str, endpoint: HostileServer
+) -> None:
+    endpoint.answer = lambda body: "NONE" if "dogs" in str(body) else '"The boat leaves at nine."'
+    page = opened(FILE)
+    page.session_state["documents_propose"] = True
+    page = ran(page)
+    page.text_area(key="documents_propose_questions").input("When does the boat leave?\nWhat do boat dogs eat?")
+    page.selectbox(key="documents_propose_model").select("openai/wrong-usage")
+    page = press(ran(page), "documents_propose_look")
+    assert "Ask for 2 passages · 2 calls" in page.button(key="documents_propose_go").label
+    page = press(page, "documents_propose_go")
+    assert "nothing is gold before you accept it" in shown(page)
+    assert "boat.md, characters 0–24" in shown(page)
+    assert marked_questions(database, harbour) == []
+    first, second = (button.key for button in page.button if str(button.key).endswith("_yes"))
+    page = press(press(page, first), second)
+    assert [(one.question, one.gold) for one in marked_questions(database, harbour)] == [
+        ("When does the boat leave?", "boat.md:0-24"),
+        ("What do boat dogs eat?", ""),
+    ]
+    page = press(page, "documents_undo")
+    assert len(marked_questions(database, harbour)) == len(proposals(database, harbour)) == 1
+    press(page, next(str(button.key) for button in page.button if str(button.key).endswith("_no")))
+    assert proposals(database, harbour) == []

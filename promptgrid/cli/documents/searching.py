@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 Wrapped = TypeVar("Wrapped", bound=Callable[..., Any])
 _CHUNK_SHOWN = 300  # characters
 
-_chunker = click.option(
+chunker_option = click.option(
     "--chunker", default="recursive", show_default=True,
     help="tokens, sentences, headings or recursive, as KIND:size=200,overlap=0,tokenizer=o200k_base.",
 )  # fmt: skip
-_budget = click.option("--budget", default="", help="For vectors by an endpoint: such as 0.10usd or 500calls.")
+budget_option = click.option("--budget", default="", help="For vectors by an endpoint: such as 0.10usd or 500calls.")
 
 
 @click.command()
 @click.argument("collection")
 @click.argument("query")
-@_chunker
+@chunker_option
 @click.option(
     "--retriever", default="bm25", show_default=True, help="bm25, embedding, hybrid or all, as KIND:embedder=NAME."
 )
 @click.option("--k", type=click.IntRange(min=1), default=5, show_default=True, help="The most chunks.")
-@_budget
+@budget_option
 @click.option("--json", "as_json", is_flag=True)
 def search(collection: str, query: str, chunker: str, retriever: str, k: int, budget: str, as_json: bool) -> None:
     """Search a collection, and print the chunks that are found, the best first.
@@ -49,8 +49,8 @@ def search(collection: str, query: str, chunker: str, retriever: str, k: int, bu
     from promptgrid.store.documents import collections
 
     database, kind = Database(), parse_retriever(retriever)
-    index = _index(database, collection, chunker)
-    _embed(database, index, kind, budget)
+    index = loaded_index(database, collection, chunker)
+    embed_chunks(database, index, kind, budget)
     hits = retrieve(database, index, kind, query, k)
     if as_json:
         echo_json(json.dumps([_row(hit) for hit in hits], ensure_ascii=False))
@@ -68,12 +68,12 @@ def search(collection: str, query: str, chunker: str, retriever: str, k: int, bu
 @click.command()
 @click.argument("collection")
 @click.argument("cases", type=click.Path(path_type=Path), required=False)
-@_chunker
+@chunker_option
 @click.option(
     "--retriever", "retrievers", type=Listed(), default=("bm25",), help="Several with commas.", show_default="bm25"
 )
 @click.option("--k", "counts", type=Listed(), default=("5",), help="The most chunks; several with commas.")
-@_budget
+@budget_option
 @click.option("--json", "as_json", is_flag=True)
 def measure(
     collection: str, cases: Path | None, chunker: str, retrievers: tuple[str, ...], counts: tuple[str, ...],
@@ -81,23 +81,31 @@ def measure(
 ) -> None:  # fmt: skip
     """Measure retrievers over a table of questions with gold passages (column `gold`), without any model's answers.
 
-    Without CASES, the questions that come with the collection are used.
+    Without CASES, the questions are used that are marked in the collection, or else those that come with it.
 
     promptgrid documents measure brackwater-en --retriever bm25,embedding,hybrid --k 1,5
     """
     from promptgrid.cases.table import read_cases
     from promptgrid.documents.evaluation import evaluate, questions_of
+    from promptgrid.documents.marking import marked_questions
     from promptgrid.documents.retrievers import parse_retriever
     from promptgrid.documents.samples import sample_cases
+    from promptgrid.export.gold import marked_csv
     from promptgrid.store import Database
+    from promptgrid.store.documents import collections
 
     database = Database()
-    index = _index(database, collection, chunker)
-    table = read_cases(cases or sample_cases(collection))
+    index = loaded_index(database, collection, chunker)
+    marked = () if cases else marked_questions(database, collections.find(database, collection).id)
+    table = (
+        read_cases(marked_csv(marked, index.by_name), name="gold.csv")
+        if marked
+        else read_cases(cases or sample_cases(collection))
+    )
     questions = questions_of(table.cases, index)
     rows: list[dict[str, Any]] = []
     for kind in map(parse_retriever, retrievers):
-        _embed(database, index, kind, budget)
+        embed_chunks(database, index, kind, budget)
         for k in map(_count, counts):
             results = evaluate(database, index, kind, questions, k)
             rows.append({"retriever": str(kind), "k": k, **_figures(results)})
@@ -135,7 +143,7 @@ def _shown(value: Any) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def _index(database: Database, collection: str, chunker: str) -> ChunkIndex:
+def loaded_index(database: Database, collection: str, chunker: str) -> ChunkIndex:
     from promptgrid.documents.chunkers import parse_chunker
     from promptgrid.documents.retrievers import load_index
     from promptgrid.store.documents import collections
@@ -143,7 +151,7 @@ def _index(database: Database, collection: str, chunker: str) -> ChunkIndex:
     return load_index(database, collections.find(database, collection).id, parse_chunker(chunker))
 
 
-def _embed(database: Database, index: ChunkIndex, retriever: Retriever, budget: str) -> None:
+def embed_chunks(database: Database, index: ChunkIndex, retriever: Retriever, budget: str) -> None:
     """Makes the vectors that the retriever needs, with the progress on a terminal."""
     if retriever.embeds:
         with click.progressbar(

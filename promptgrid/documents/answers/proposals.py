@@ -23,7 +23,7 @@ _QUOTES = "\"“”„«»「」『』'‘’ \t\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class GoldProposal:
     """What a model says of a question.
 
     quote, document  its quotation, and the first of the documents shown to it that has it; both "" without one
@@ -56,7 +56,7 @@ class Proposal:
         return f"{self.document}, characters {places[0].start:,}–{places[0].end:,}{more}"
 
 
-def read_proposal(proposal: Proposal, reply: str, documents: Sequence[StoredText]) -> Proposal:
+def read_proposal(proposal: GoldProposal, reply: str, documents: Sequence[StoredText]) -> GoldProposal:
     """Returns the proposal with what the reply of its model says. `documents` are those whose passages the model was
     shown, the best first."""
     if _NONE.fullmatch(reply):
@@ -69,8 +69,8 @@ def read_proposal(proposal: Proposal, reply: str, documents: Sequence[StoredText
     return _with(proposal, refused=f"no document that it was shown has these words: {said}")
 
 
-def _with(proposal: Proposal, **values: object) -> Proposal:
-    return Proposal(**{**asdict(proposal), **values})
+def _with(proposal: GoldProposal, **values: object) -> GoldProposal:
+    return GoldProposal(**{**asdict(proposal), **values})
 
 
 def _candidates(reply: str) -> Iterator[str]:
@@ -80,24 +80,24 @@ def _candidates(reply: str) -> Iterator[str]:
             yield quote
 
 
-def proposals(database: Database, collection_id: str) -> list[Proposal]:
+def proposals(database: Database, collection_id: str) -> list[GoldProposal]:
     """Returns the proposals for the collection that are neither accepted nor refused, in the order of the questions."""
-    return [Proposal(**fields) for fields in drafts.draft(database, _name(collection_id)) or ()]
+    return [GoldProposal(**fields) for fields in drafts.draft(database, _name(collection_id)) or ()]
 
 
-def keep_proposals(database: Database, collection_id: str, new: Iterable[Proposal]) -> None:
+def keep_proposals(database: Database, collection_id: str, new: Iterable[GoldProposal]) -> None:
     """Stores these as the proposals for the collection that are neither accepted nor refused."""
     drafts.keep_draft(database, _name(collection_id), [asdict(one) for one in new])
 
 
-def accept(database: Database, collection_id: str, proposal: Proposal, passage: Passage | None) -> None:
+def accept(database: Database, collection_id: str, proposal: GoldProposal, passage: Passage | None) -> None:
     """Makes the passage gold of the proposal's question, or without one (None) marks that no document answers it."""
     marked = marked_questions(database, collection_id)
     keep_marked(database, collection_id, with_passage(marked, proposal.question, proposal.expected, passage))
     drop(database, collection_id, proposal)
 
 
-def drop(database: Database, collection_id: str, proposal: Proposal) -> None:
+def drop(database: Database, collection_id: str, proposal: GoldProposal) -> None:
     """Removes the proposal from those of the collection."""
     left = [one for one in proposals(database, collection_id) if one != proposal]
     keep_proposals(database, collection_id, left)

@@ -10,7 +10,8 @@ import streamlit as st
 
 from promptgrid.budget import BudgetReached
 from promptgrid.cases.table import read_cases
-from promptgrid.documents.answers.proposals import Proposal, accept, drop, keep_proposals, proposals
+from promptgrid.connections import DEFAULT_MODEL
+from promptgrid.documents.answers.proposals import GoldProposal, accept, drop, keep_proposals, proposals
 from promptgrid.documents.chunkers import Chunker
 from promptgrid.documents.chunks import Passage
 from promptgrid.documents.evaluation import question_texts
@@ -66,8 +67,9 @@ def _fields(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
     file = st.file_uploader("or a table with the column question", type=["csv", "tsv", "xlsx", "jsonl", "json"],
                             key="documents_propose_file")  # fmt: skip
     left, middle, right = st.columns([4, 2, 1], vertical_alignment="bottom")
-    refs = server.model_refs()
-    model = left.selectbox("Model", refs, key="documents_propose_model", accept_new_options=True)
+    model = left.selectbox(
+        "Model", server.model_refs(DEFAULT_MODEL), key="documents_propose_model", accept_new_options=True
+    )
     kind = middle.selectbox("Shown by", SEARCHING, format_func=RETRIEVER_WORDS.__getitem__, key="documents_propose_by")
     with right:
         k = number_field("Chunks", 1, 50, key="documents_propose_k", value=5)
@@ -136,24 +138,22 @@ def _pending(database: Database, info: CollectionInfo) -> None:
         st.caption(f"{len(waiting) - _SHOWN:,} more come when these are decided.")
 
 
-def _card(database: Database, collection_id: str, one: Proposal, documents: Mapping[str, StoredText]) -> None:
+def _card(database: Database, collection_id: str, one: GoldProposal, documents: Mapping[str, StoredText]) -> None:
     key = f"documents_proposal_{_digest(one)}"
     with st.container(border=True, key=key):
         st.text(f"{one.question}\n{one.expected}".strip())
         st.caption(plain(f"By {one.model} · {one.place_words(documents)}"))
         place = _place(one, documents, key)
+        possible, this = place is not None or one.none, (database, collection_id, one)
         with st.container(horizontal=True):
-            if place is not None or one.none:
+            if possible:
                 label = "No document answers it" if one.none else "Accept"
-                st.button(label, key=f"{key}_yes", type="primary", on_click=_decide, args=(database, collection_id, one),
-                          kwargs={"accepted": True, "passage": place})  # fmt: skip
-            st.button("Refuse" if place or one.none else "Remove", key=f"{key}_no", on_click=_decide,
-                      args=(database, collection_id, one))  # fmt: skip
-            st.button("Mark by hand", key=f"{key}_edit", type="tertiary", on_click=_by_hand,
-                      args=(database, collection_id, one))  # fmt: skip
+                st.button(label, key=f"{key}_yes", on_click=_decide, args=(*this, True, place))
+            st.button("Refuse" if possible else "Remove", key=f"{key}_no", on_click=_decide, args=this)
+            st.button("Mark by hand", key=f"{key}_edit", type="tertiary", on_click=_by_hand, args=this)
 
 
-def _place(one: Proposal, documents: Mapping[str, StoredText], key: str) -> Passage | None:
+def _place(one: GoldProposal, documents: Mapping[str, StoredText], key: str) -> Passage | None:
     """Draws the quotation with its surroundings, with a selector if it stands in several places; returns its place,
     None if it has none."""
     places = one.places(documents)
@@ -167,12 +167,12 @@ def _place(one: Proposal, documents: Mapping[str, StoredText], key: str) -> Pass
     return place
 
 
-def _digest(one: Proposal) -> str:
+def _digest(one: GoldProposal) -> str:
     return hashlib.sha256(repr(one).encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _decide(
-    database: Database, collection_id: str, one: Proposal, *, accepted: bool = False, passage: Passage | None = None
+    database: Database, collection_id: str, one: GoldProposal, accepted: bool = False, passage: Passage | None = None
 ) -> None:
     """Accepts the proposal, with this passage as gold (None: no document answers), or else refuses it."""
     marked, waiting = marked_questions(database, collection_id), proposals(database, collection_id)
@@ -188,7 +188,7 @@ def _decide(
     offer_undo(PAGE, f"{'Accepted' if accepted else 'Refused'}: {one_line(one.question, 80)}", restore)
 
 
-def _by_hand(database: Database, collection_id: str, one: Proposal) -> None:
+def _by_hand(database: Database, collection_id: str, one: GoldProposal) -> None:
     """Removes the proposal, and puts its question and quotation into the fields for marking by hand."""
     _decide(database, collection_id, one)
     fill_fields(one.question, one.expected, one.document, one.quote)
