@@ -138,7 +138,7 @@ def test_a_model_proposes_gold_and_a_person_accepts_refuses_and_undoes(
     assert "nothing is gold before you accept it" in shown(page)
     assert "boat.md, characters 0–24" in shown(page)
     assert marked_questions(database, harbour) == []
-    first, second = (button.key for button in page.button if str(button.key).endswith("_yes"))
+    first, second = (str(button.key) for button in page.button if str(button.key).endswith("_yes"))
     page = press(press(page, first), second)
     assert [(one.question, one.gold) for one in marked_questions(database, harbour)] == [
         ("When does the boat leave?", "boat.md:0-24"),
