@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from promptgrid.ui.documents import collection, marking, passage, proposing, searching
+from promptgrid.ui.documents import asking, collection, marking, passage, proposing, searching
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
 from promptgrid.ui.widgets.undo import undo_note
@@ -11,6 +11,7 @@ open_page("Documents")
 undo_note(collection.PAGE)
 passage.draw_passage(database())
 info = collection.choose_collection(database())
+asking.prompt_links(info)
 chunker = searching.chunker_fields()
 search_tab, measure_tab, gold_tab, documents_tab = st.tabs(["Search", "Measure", "Gold", "Documents"])
 with gold_tab:

@@ -103,10 +103,15 @@ def _nothing_yet(database: Database) -> None:
             " Promptgrid, with questions whose answers are marked in it, or add your own."
         )
         with st.container(horizontal=True):
-            for name in samples.sample_names():
-                st.button(f"Use the sample {name}", key=f"documents_sample_{name}", on_click=_add_sample,
-                          args=(database, name), type="primary")  # fmt: skip
+            for at, name in enumerate(samples.sample_names()):
+                _sample_button(database, name, primary=not at)
         _new_collection(database)
+
+
+def _sample_button(database: Database, name: str, *, primary: bool = False) -> None:
+    language = {"en": "English", "zh": "Chinese"}.get(name.rpartition("-")[2], "")
+    st.button(f"Use the {language} sample {name}", key=f"documents_sample_{name}", on_click=_add_sample,
+              args=(database, name), type="primary" if primary else "secondary")  # fmt: skip
 
 
 def _new_collection(database: Database) -> None:
@@ -180,8 +185,7 @@ def _other_actions(database: Database, info: CollectionInfo) -> None:
     here = {one.name for one in collections.listed(database)}
     for name in samples.sample_names():
         if name not in here:
-            st.button(f"Use the sample {name}", key=f"documents_sample_{name}", on_click=_add_sample,
-                      args=(database, name))  # fmt: skip
+            _sample_button(database, name)
     st.button("Delete the collection", key="documents_delete", on_click=_delete, args=(database, info))
 
 

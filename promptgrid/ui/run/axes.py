@@ -27,8 +27,8 @@ def form_key(spec: ParameterSpec) -> str:
 FIRST_VALUES = {form_key(spec): list(map(spec.text, spec.first)) for spec in AXIS_SPECS}
 RETRIEVAL_SPECS = tuple(spec for spec in AXIS_SPECS if spec.local)
 CHIP_SPECS = tuple(spec for spec in AXIS_SPECS if spec.kind is str and not spec.listed)
-FIRST_SPECS = tuple(spec for spec in AXIS_SPECS if spec in CHIP_SPECS or spec in RETRIEVAL_SPECS)
-MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in FIRST_SPECS)
+FIRST_SPECS = tuple(spec for spec in CHIP_SPECS if spec not in RETRIEVAL_SPECS)
+MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in (*FIRST_SPECS, *RETRIEVAL_SPECS))
 CHIPS = tuple(map(form_key, CHIP_SPECS))
 
 

@@ -17,10 +17,11 @@ from promptgrid import builtin, connections
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import PromptgridError
 from promptgrid.prompt import Prompt
+from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.store import drafts, plans
 from promptgrid.techniques import unavailable
 from promptgrid.ui import server
-from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES
+from promptgrid.ui.run.axes import CHIPS, FIRST_VALUES, form_key, parse_values
 from promptgrid.ui.widgets.callbacks import one_at_a_time
 from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.fields import (
@@ -68,6 +69,9 @@ _NO_WIDGET = ("run_checks", "cases_rows", "cases_upload")
 
 # Fields passed as the default of their widget: buttons whose script loads late lose a value from the session state.
 _BUTTONS = ("run_techniques", "run_examples_as", "cases_source", *CHIPS)
+
+# Parameters whose values an address may name; a chunker's text has commas of its own.
+_ADDRESS_SPECS = {spec.plural: spec for spec in AXIS_SPECS if not spec.listed}
 
 _NAME_USED = "run_name_used"
 # The lists of actions that can be undone, each drawn where the actions are.
@@ -147,13 +151,27 @@ def _first_values() -> FormValues:
 
 
 def _apply_address(form: FormValues) -> None:
-    """Selects the prompts that the address names (`?prompts=a,b`), and removes them from the address, which would
-    otherwise override later selections."""
-    named = st.query_params.pop("prompts", "")
-    if names := [name.strip() for name in named.split(",") if name.strip()]:
-        form["run_prompts"] = st.session_state.run_prompts = names
-        form["cases_source"] = "own"
-        st.session_state.pop("cases_source", None)
+    """Selects the prompts that the address names (`?prompts=a,b`), with the techniques and values of parameters that it
+    names beside them (`&retrievers=bm25,oracle`), and removes all from the address, which would otherwise override
+    later selections. What stood in fields other than that of the prompts can be brought back."""
+    named = {name: _listed(st.query_params.pop(name, "")) for name in ("prompts", "techniques", *_ADDRESS_SPECS)}
+    if not named["prompts"]:
+        return
+    before = dict(form)
+    form["run_prompts"] = st.session_state.run_prompts = named["prompts"]
+    values = {form_key(spec): parse_values(spec, named[name])[0] for name, spec in _ADDRESS_SPECS.items()}
+    known = technique_choices(form["run_techniques"])
+    values["run_techniques"] = [name for name in named["techniques"] if name in known]
+    filled = {key: value for key, value in values.items() if value}
+    for key, value in {**filled, "cases_source": "own"}.items():
+        form[key] = value
+        st.session_state.pop(key, None)
+    if filled:
+        offer_undo(UNDO, "The link has filled in the form.", partial(fill_form, before))
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def prompts_field() -> list[str]:

@@ -657,3 +657,15 @@ def test_a_labelled_version_is_offered_beside_its_prompt_and_an_unknown_label_is
     assert [prompt.version for prompt in plan.prompts] == [old.version]
     page = pages.opened("2_Run.py", prompts="sentiment@produktion")
     assert "Did you mean sentiment@production?" in shown(page)
+
+
+def test_a_link_fills_in_the_form_and_what_was_there_comes_back(run_page: AppTest) -> None:
+    page = run_page.run()
+    query = {"prompts": "ask-brackwater", "techniques": "zero-shot,nonsense", "temperatures": "0", "chunks": "5,2,x"}
+    page = pages.opened("2_Run.py", **query, retrievers="bm25,oracle")
+    form = page.session_state["run_form"]
+    assert (form["run_prompts"], form["run_techniques"]) == (["ask-brackwater"], ["zero-shot"])
+    assert (form["run_retrievers"], form["run_chunks"]) == (["bm25", "oracle"], ["2", "5"])
+    assert form["run_temperatures"] == ["0"]
+    page = pages.press(page, "run_form_undo")
+    assert page.session_state["run_form"]["run_techniques"] == ["zero-shot", "few-shot"]
