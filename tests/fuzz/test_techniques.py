@@ -26,9 +26,13 @@ LONG = [("[", 3_000), ('{"a":', 3_000), ("1. ", 3_000), ("*_#> ", 3_000), ("第"
 MEGABYTES = [("x", 10**6), ("1. x\n", 200_000), ("\n", 10**6), ("是多少？\n", 200_000), ('["a"]', 200_000)]
 Piece = str | tuple[str, int]  # a text, or a text so many times
 pieces = st.sampled_from([*LISTS, *LANGUAGES, *HOSTILE, *NUMBERS]) | odd_texts
-long_pieces: st.SearchStrategy[list[Piece]] = st.lists(pieces | st.sampled_from([*LONG, *MEGABYTES]), max_size=2)
+long_pieces: st.SearchStrategy[list[Piece]] = st.lists(pieces | st.sampled_from(LONG), max_size=2)
+huge_pieces: st.SearchStrategy[list[Piece]] = st.lists(st.sampled_from(MEGABYTES) | pieces, min_size=1, max_size=2)
 short_pieces: st.SearchStrategy[list[Piece]] = st.lists(pieces, max_size=4)
-replies = short_pieces | short_pieces | long_pieces
+# Each of these takes a second of reading, so one reply in 50 is one.
+replies = st.integers(0, 49).flatmap(
+    lambda number: huge_pieces if number == 49 else long_pieces if number > 30 else short_pieces
+)
 scripts = st.lists(replies, min_size=1, max_size=5)
 
 
