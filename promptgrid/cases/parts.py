@@ -58,7 +58,7 @@ def parted(
     draws, by_group = _Drawn(), dict[str, str]()
     parts: list[str] = []
     for place, (case, digest) in enumerate(zip(cases, contents, strict=True)):
-        name = plain_text(case.inputs.get(column, ""))
+        name = plain_text(case.inputs.get(column, "")) if column else ""
         follows = by_group.get(name) or (parts[alike[place].of] if place in alike else "")
         part = known.get(digest) or follows
         among = UNSEALED if case.inputs.get(PROPOSED_BY) else PARTS

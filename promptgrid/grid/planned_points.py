@@ -29,6 +29,15 @@ class PlannedPoint:
         beams = parameters.written if self.point.endpoint == connections.BUILTIN else 1
         return self.limit is None or beams * (certain + (parameters.max_tokens or 1)) <= self.limit
 
+    @property
+    def too_long(self) -> str:
+        """Why the point is never sent; "" if it fits."""
+        if self.fits:
+            return ""
+        room = self.point.request.parameters.max_tokens or 1
+        needed = f"{self.count.tokens:,} prompt tokens and {room:,} for the reply"
+        return f"{needed} are over the limit of {self.limit}."
+
 
 def endpoints_of(plan: Plan) -> dict[str, Endpoint]:
     """Returns the endpoints of the plan's models by endpoint name. Raises PlanError for an endpoint that is not

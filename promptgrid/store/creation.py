@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from itertools import chain, count, islice
 from operator import itemgetter
 from typing import Any
@@ -16,14 +17,13 @@ from promptgrid.cases.table import Case
 from promptgrid.compact import NumberMap, Packed
 from promptgrid.errors import PlanError
 from promptgrid.grid import Decided, Plan
-from promptgrid.grid.contexts import Context
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.humanize import many
 from promptgrid.store import runs as runs_store
 from promptgrid.store.across.parts import record_opening
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, one_behind, storable, write_many
-from promptgrid.store.documents.retrieved import insert_contexts
+from promptgrid.store.documents.retrieved import Contexts, contexts_of, insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
 
@@ -34,20 +34,23 @@ _NAMES = list(cells.c.keys())
 _PLANNED = _NAMES[: _NAMES.index("status")]  # the columns that planning fills; the later ones come with the reply
 
 
-def _insert_samples() -> sa.Insert:
-    """Returns the statement that inserts the cells of all samples of a point: SQLite counts the samples, which takes a
-    fifth of the time of a row for each. Its parameters are the columns of the first sample's cell, and `samples`."""
-    number = sa.select(sa.literal_column("0").label("number")).cte("numbers", recursive=True)
-    following = number.c.number + sa.literal_column("1")
-    samples = sa.bindparam("samples", type_=sa.Integer)
-    number = number.union_all(sa.select(following).where(following < samples))
-    names = [*_PLANNED, "status", "error", "error_kind"]
-    counted = {name: sa.bindparam(name, type_=sa.Integer) + number.c.number for name in ("position", "sample", "seed")}
-    columns = [counted.get(name, sa.bindparam(name, type_=cells.c[name].type).label(name)) for name in names]
-    return cells.insert().from_select(names, sa.select(*columns).select_from(number), include_defaults=False)
+_OWN = ("position", "case_position", "key", "prompt_tokens_counted")
+_SHARED = [name for name in (*_PLANNED, "status", "error", "error_kind") if name not in (*_OWN, "sample")]
+_POINTS = 200  # a statement: some builds of SQLite allow 999 variables, and a point takes 4
 
 
-_INSERT_SAMPLES = _insert_samples()
+@cache
+def _insert_points(count: int) -> str:
+    """Returns the statement that inserts the cells of all samples of `count` points. SQLite counts the samples, which
+    takes a fifth of the time of a row for each; the whole statement runs without Python's lock. Its parameters are the
+    number of samples, the values of `_SHARED`, and for each point those of `_OWN` in its first sample's cell."""
+    shared = ", ".join("? + number" if name == "seed" else "?" for name in _SHARED)
+    return (
+        "WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 < ?)"
+        f" INSERT INTO cells ({', '.join([*_SHARED, *_OWN, 'sample'])})"
+        f" SELECT {shared}, column1 + number, column2, column3, column4, number"
+        f" FROM (VALUES {', '.join(['(?, ?, ?, ?)'] * count)}) CROSS JOIN numbers"
+    )
 
 
 def create_run(
@@ -78,14 +81,14 @@ def create_run(
         "fair_for": fair_for,
     }
     # Planning renders templates and asks endpoints for token counts: do it outside the write lock.
-    lots = _lots(run_id, plan, planned)
+    lots = _lots(plan, planned)
     first = next(lots, ([], {}))
     with database.write() as connection:
         connection.execute(runs.insert(), row)
         insert_plan_parts(connection, run_id, plan)
         record_opening(connection, run_id, plan)
     try:
-        total = _insert_cells(database, run_id, chain([first], lots)) * plan.samples
+        total = _insert_cells(database, run_id, plan.samples, chain([first], lots)) * plan.samples
         ready()
     except BaseException:
         runs_store.forget(database, run_id)
@@ -120,37 +123,39 @@ def _insert_cases(connection: sa.Connection, run_id: str, numbered: Iterable[tup
         write_many(connection, _INSERT_CASE, lot)
 
 
-_Contexts = dict[tuple[str, str], Context]
-"""What was retrieved, by the id of the case and of the setting of retrieval."""
-
-_Lot = tuple[list[dict[str, Any]], _Contexts]
-"""Rows of cells, and what was retrieved for them."""
+_Lot = tuple[list[tuple[PlannedPoint, list[Any]]], Contexts]
+"""Planned points in groups, each with a point that stands for the group and the values of `_OWN` of all its points one
+after another; and what was retrieved for them."""
 
 
-def _lots(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[_Lot]:
-    """Yields the rows of the points' first samples, for `_INSERT_SAMPLES`, as many at a time as are written at once."""
-    numbered = enumerate(planned)
-    while lot := list(islice(numbered, max(1, _INSERT_ROWS // plan.samples))):
-        rows = [
-            _point_row(run_id, one) | {"position": number * plan.samples, "sample": 0, "samples": plan.samples}
-            for number, one in lot
-        ]
-        yield rows, _contexts(one for _, one in lot)
+def _lots(plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[_Lot]:
+    """Yields the points, as many at a time as are written at once. The points of a group have equal columns but for
+    those in `_OWN`."""
+    placed = zip(count(0, plan.samples), planned, strict=False)
+    while lot := list(islice(placed, max(1, _INSERT_ROWS // plan.samples))):
+        groups: dict[object, tuple[PlannedPoint, list[Any]]] = {}
+        for position, one in lot:
+            point = one.point
+            variant = id(point.variant)  # held by what was decided for the plan
+            like = (id(point.prompt), point.technique, point.model_ref, variant, point.context.id, one.too_long)
+            own = groups.setdefault(like, (one, []))[1]
+            own += (position, point.case_position, point.key, one.count.tokens)
+        yield list(groups.values()), contexts_of(one.point for _, one in lot)
 
 
-def _contexts(planned: Iterable[PlannedPoint]) -> _Contexts:
-    points = (one.point for one in planned)
-    return {(one.case.id, one.context.id): one.context for one in points if one.context.passages}
-
-
-def _insert_cells(database: Database, run_id: str, lots: Iterable[_Lot]) -> int:
-    """Inserts the cells of all samples of the rows (see `_lots`) and returns the number of rows."""
+def _insert_cells(database: Database, run_id: str, samples: int, lots: Iterable[_Lot]) -> int:
+    """Inserts the cells of all samples of the points, and returns the number of points."""
 
     def write(lot: _Lot) -> int:
         with database.write() as connection:
-            write_many(connection, _INSERT_SAMPLES, lot[0])
+            for one, own in lot[0]:
+                row, size = _point_row(run_id, one), len(_OWN) * _POINTS
+                shared = [row[name] for name in _SHARED]
+                for values in (own[start : start + size] for start in range(0, len(own), size)):
+                    insert = _insert_points(len(values) // len(_OWN))
+                    connection.exec_driver_sql(insert, (samples, *shared, *values))
             insert_contexts(connection, run_id, lot[1])
-        return len(lot[0])
+        return sum(len(own) for _, own in lot[0]) // len(_OWN)
 
     return sum(one_behind(write, lots))
 
@@ -178,8 +183,8 @@ def extend_run(
         for name in connection.execute(sa.select(*names).where(cells.c.run_id == run_id)):
             known.add(hash(tuple(name)) & _64_BITS)
     name_of = itemgetter(*CellName._fields)
-    contexts: _Contexts = {}
-    rows = _cell_rows(run_id, plan, _noting(planned, contexts))
+    contexts: Contexts = {}
+    rows = _cell_rows(run_id, plan, planned, contexts)
     new = Packed(row for row in rows if known.get(hash(name_of(row)) & _64_BITS) is None)
     if new:
         with database.write() as connection:
@@ -196,13 +201,6 @@ def extend_run(
             while lot := list(islice(placed, _INSERT_ROWS)):
                 write_many(connection, _INSERT_CELL, lot)
     return len(new)
-
-
-def _noting(planned: Iterable[PlannedPoint], contexts: _Contexts) -> Iterator[PlannedPoint]:
-    """Yields the points, and adds what was retrieved for them to `contexts`."""
-    for one in planned:
-        contexts |= _contexts([one])
-        yield one
 
 
 def add_sample(database: Database, run_id: str, position: int) -> int:
@@ -259,9 +257,13 @@ def _next_position(connection: sa.Connection, run_id: str) -> int:
     return 0 if last is None else last + 1
 
 
-def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[dict[str, Any]]:
+def _cell_rows(
+    run_id: str, plan: Plan, planned: Iterable[PlannedPoint], contexts: Contexts
+) -> Iterator[dict[str, Any]]:
+    """Yields the row of each cell, and adds what was retrieved for it to `contexts`."""
     positions = count()
     for one in planned:
+        contexts |= contexts_of([one.point])
         row = _point_row(run_id, one)
         seed = row["seed"]
         for sample in range(plan.samples):
@@ -271,7 +273,7 @@ def _cell_rows(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iter
 
 def _point_row(run_id: str, planned: PlannedPoint) -> dict[str, Any]:
     """Returns the columns that the cells of all samples of a planned point have in common."""
-    point, tokens, fits = planned.point, planned.count.tokens, planned.fits
+    point, tokens, error = planned.point, planned.count.tokens, planned.too_long
     return {
         "run_id": run_id,
         "case_position": point.case_position,
@@ -287,13 +289,7 @@ def _point_row(run_id: str, planned: PlannedPoint) -> dict[str, Any]:
         "key": point.key,
         "prompt_tokens_counted": tokens,
         "context_limit": planned.limit,
-        "status": "pending" if fits else "too_long",
-        "error": "" if fits else _too_long(planned),
-        "error_kind": "" if fits else "too_long",
+        "status": "too_long" if error else "pending",
+        "error": error,
+        "error_kind": "too_long" if error else "",
     }
-
-
-def _too_long(planned: PlannedPoint) -> str:
-    room = planned.point.request.parameters.max_tokens or 1
-    needed = f"{planned.count.tokens:,} prompt tokens and {room:,} for the reply"
-    return f"{needed} are over the limit of {planned.limit}."

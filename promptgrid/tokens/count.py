@@ -135,7 +135,8 @@ def estimate(messages: Sequence[Message], reason: str, api: Api = "chat") -> Cou
 
 
 def _clean(message: Message) -> Message:
-    return replace(message, text=clean(message.text))
+    text = clean(message.text)
+    return message if text is message.text else replace(message, text=text)
 
 
 def _overhead(messages: Sequence[Message], api: Api) -> int:

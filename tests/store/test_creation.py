@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, creation, results, runs
-from promptgrid.store.database import write_many
 from promptgrid.store.schema import cells
 from promptgrid.store.schema import runs as runs_table
 from tests.commits import greeting_plan, pending, queued
@@ -34,8 +31,11 @@ def test_cells_that_do_not_fit_end_at_once_and_are_never_pending(database: Datab
     assert pending(database, run_id) == {}
 
 
-@pytest.mark.parametrize("seed", [7, None])
-def test_every_sample_has_a_cell_of_its_own_with_a_seed_that_counts_on(database: Database, seed: int | None) -> None:
+@pytest.mark.parametrize(("seed", "at_once"), [(7, 200), (None, 200), (7, 1)])
+def test_every_sample_has_a_cell_of_its_own_with_a_seed_that_counts_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seed: int | None, at_once: int
+) -> None:
+    monkeypatch.setattr(creation, "_POINTS", at_once)
     run_id = queued(database, greeting_plan(samples=3, seed=seed, max_tokens=9, temperatures=(0.0, 0.5)))
     with database.read() as connection:
         names = ("position", "case_position", "temperature", "sample", "seed", "max_tokens")
@@ -53,16 +53,16 @@ def test_a_run_whose_cells_cannot_all_be_written_leaves_nothing(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lots: list[int] = []
+    insert = creation._insert_points
 
-    def full(connection: sa.Connection, statement: sa.Insert, rows: Sequence[Any]) -> None:
-        if statement is creation._INSERT_SAMPLES:
-            lots.append(len(rows))
-            if len(lots) == 2:
-                raise sqlite3.OperationalError("database or disk is full")
-        write_many(connection, statement, rows)
+    def full(count: int) -> str:
+        lots.append(count)
+        if len(lots) == 2:
+            raise sqlite3.OperationalError("database or disk is full")
+        return insert(count)
 
     monkeypatch.setattr(creation, "_INSERT_ROWS", 1)
-    monkeypatch.setattr(creation, "write_many", full)
+    monkeypatch.setattr(creation, "_insert_points", full)
     with pytest.raises(StoreError, match="disk is full"):
         queued(database, greeting_plan(temperatures=(0.0, 0.5)))
     assert lots == [1, 1]

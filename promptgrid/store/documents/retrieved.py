@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.cases.table import Case
+from promptgrid.grid import Point
 from promptgrid.grid.contexts import Context, Passages, RetrievedPassage
 from promptgrid.prompt import Parameters
 from promptgrid.prompt.retrieval import retrieval_id
@@ -23,6 +24,14 @@ _TEXTS = 64  # kept in memory
 _CASES = 64  # whose passages are read at once
 _FIELDS = ("document", "digest", "title", "page", "start", "end", "rank", "score")
 _COLUMNS = [retrieved.c[name] for name in _FIELDS]
+
+Contexts = dict[tuple[str, str], Context]
+"""What was retrieved, by the id of the case and of the setting of retrieval."""
+
+
+def contexts_of(points: Iterable[Point]) -> Contexts:
+    """Returns what was retrieved for the points."""
+    return {(one.case.id, one.context.id): one.context for one in points if one.context.passages}
 
 
 def retrieved_of(database: Database, run_id: str, position: int) -> Passages:
