@@ -23,7 +23,7 @@ from promptgrid.store import runs as runs_store
 from promptgrid.store.across.parts import record_opening
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, one_behind, storable, write_many
-from promptgrid.store.documents.retrieved import Contexts, contexts_of, insert_contexts
+from promptgrid.store.documents.retrieved import ContextsByCase, contexts_of, insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
 
@@ -123,7 +123,7 @@ def _insert_cases(connection: sa.Connection, run_id: str, numbered: Iterable[tup
         write_many(connection, _INSERT_CASE, lot)
 
 
-_Lot = tuple[list[tuple[PlannedPoint, list[Any]]], Contexts]
+_Lot = tuple[list[tuple[PlannedPoint, list[Any]]], ContextsByCase]
 """Planned points in groups, each with a point that stands for the group and the values of `_OWN` of all its points one
 after another; and what was retrieved for them."""
 
@@ -183,7 +183,7 @@ def extend_run(
         for name in connection.execute(sa.select(*names).where(cells.c.run_id == run_id)):
             known.add(hash(tuple(name)) & _64_BITS)
     name_of = itemgetter(*CellName._fields)
-    contexts: Contexts = {}
+    contexts: ContextsByCase = {}
     rows = _cell_rows(run_id, plan, planned, contexts)
     new = Packed(row for row in rows if known.get(hash(name_of(row)) & _64_BITS) is None)
     if new:
@@ -258,7 +258,7 @@ def _next_position(connection: sa.Connection, run_id: str) -> int:
 
 
 def _cell_rows(
-    run_id: str, plan: Plan, planned: Iterable[PlannedPoint], contexts: Contexts
+    run_id: str, plan: Plan, planned: Iterable[PlannedPoint], contexts: ContextsByCase
 ) -> Iterator[dict[str, Any]]:
     """Yields the row of each cell, and adds what was retrieved for it to `contexts`."""
     positions = count()

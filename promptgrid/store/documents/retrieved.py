@@ -25,11 +25,11 @@ _CASES = 64  # whose passages are read at once
 _FIELDS = ("document", "digest", "title", "page", "start", "end", "rank", "score")
 _COLUMNS = [retrieved.c[name] for name in _FIELDS]
 
-Contexts = dict[tuple[str, str], Context]
+ContextsByCase = dict[tuple[str, str], Context]
 """What was retrieved, by the id of the case and of the setting of retrieval."""
 
 
-def contexts_of(points: Iterable[Point]) -> Contexts:
+def contexts_of(points: Iterable[Point]) -> ContextsByCase:
     """Returns what was retrieved for the points."""
     return {(one.case.id, one.context.id): one.context for one in points if one.context.passages}
 
