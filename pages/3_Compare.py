@@ -9,6 +9,7 @@ from promptgrid.ui.compare.actions import new_case_popover
 from promptgrid.ui.compare.answers import answers
 from promptgrid.ui.compare.checks import checks_popover
 from promptgrid.ui.compare.export import export_popover
+from promptgrid.ui.compare.retrieval.tables import retrieval_table
 from promptgrid.ui.compare.two_runs import runs_popover, two_runs
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
@@ -45,5 +46,5 @@ summaries = compare.summarise(facts, state.view)
 summary_table(summaries)
 tables.sentences(summaries)
 tables.copies(facts)
-tables.retrieval_table(database(), facts, state.view)
+retrieval_table(database(), facts, state.view)
 tables.worth_table(database(), facts, state.view)

@@ -123,15 +123,28 @@ def summary_table(variants: Sequence[VariantSummary]) -> str:
 
 
 def retrieval_table(database: Database, run_id: str) -> str:
-    """Returns two tables: what each variant of the run retrieves and why its wrong answers are wrong (if the cases have
-    gold), and how its replies use the passages; "" if the run retrieves nothing."""
+    """Returns the tables of a run that retrieves: what each variant retrieves and why its wrong answers are wrong (if
+    the cases have gold), how its replies use the passages, and, once a judge was asked, how faithful they are; "" if
+    the run retrieves nothing."""
     from promptgrid.compare import View, facts
     from promptgrid.compare.retrieval import retrieval_summary, retrieval_words, use_summary, use_words
 
     run, view = facts(database, run_id), View()
     summaries, uses = retrieval_summary(database, run, view), use_summary(database, run, view)
     tables = [table(*retrieval_words(summaries))] if summaries else []
-    return "\n".join([*tables, table(*use_words(uses))] if uses else tables)
+    faithful = faithfulness_table(database, run_id) if uses else ""
+    return "\n".join([*tables, table(*use_words(uses)), *filter(None, [faithful])] if uses else tables)
+
+
+def faithfulness_table(database: Database, run_id: str) -> str:
+    """Returns what a judge says of the faithfulness of each variant, with its spread, its agreement with people, and a
+    note; "" if no judge was asked."""
+    from promptgrid.compare import View, facts
+    from promptgrid.compare.retrieval import faithful_note, faithful_summary, faithful_words
+
+    summaries = faithful_summary(database, facts(database, run_id), View())
+    note = faithful_note(database, run_id, summaries)
+    return f"{table(*faithful_words(summaries))}\n{note}" if summaries else ""
 
 
 def _summary_cells(v: VariantSummary) -> list[str]:

@@ -77,44 +77,54 @@ class JudgeReply:
     error: str = ""
 
 
-def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]]) -> Plan:
+def judge_plan(prompt: Prompt, ref: str, inputs: Sequence[Mapping[str, str]], repeats: int = 1) -> Plan:
     """Returns a plan with one case per item of `inputs`: the call that renders the judge's `prompt` with these values
-    and sends it to the model `ref` (ENDPOINT/MODEL)."""
+    and sends it to the model `ref` (ENDPOINT/MODEL), `repeats` times."""
     cases = tuple(Case(id=str(number), inputs=values, expected=None) for number, values in enumerate(inputs))
-    return Plan(prompts=(prompt,), cases=cases, models=(ref,), checks=())
+    return Plan(prompts=(prompt,), cases=cases, models=(ref,), samples=repeats, checks=())
 
 
 class Judge:
-    """One model (`ref`, ENDPOINT/MODEL) that judges the replies of one run with one prompt. `on_done` is called with
-    the number of inputs that have been judged since its last call."""
+    """One model (`ref`, ENDPOINT/MODEL) that judges the replies of one run with one prompt, each `repeats` times.
+    `on_done` is called with the number of inputs that have been judged since its last call."""
 
     def __init__(
-        self, judging: JudgingContext, prompt: Prompt, ref: str, *, on_done: Callable[[int], None] = lambda count: None
-    ) -> None:
-        self._judging, self._on_done = judging, on_done
+        self, judging: JudgingContext, prompt: Prompt, ref: str, *, repeats: int = 1,
+        on_done: Callable[[int], None] = lambda count: None,
+    ) -> None:  # fmt: skip
+        self._judging, self._on_done, self._repeats = judging, on_done, repeats
         self._endpoint = judging.connect(split_model(ref)[0])
         self._plan = judge_plan(prompt, ref, [{}])
         self._decided = grid.decide(self._plan)
         self._context = judging.run_context(KIND)
         self._sender = Sender(self._context)
-        self._replies: dict[str, JudgeReply] = {}  # by the key of the call
+        self._replies: dict[tuple[str, int], JudgeReply] = {}  # by the key of the call and the number of the repeat
         self._working: set[asyncio.Task[None]] = set()
         self.reached: BudgetReached | None = None
 
     async def replies(self, inputs: Sequence[Mapping[str, str]]) -> list[JudgeReply | None]:
-        """Returns the judge's reply to each of the inputs; None for an input that was not sent because the judge was
-        halted or the budget was reached."""
+        """Returns the judge's first reply to each of the inputs; None for an input that was not sent because the judge
+        was halted or the budget was reached."""
+        return [repeats[0] for repeats in await self.repeated(inputs)]
+
+    async def repeated(self, inputs: Sequence[Mapping[str, str]]) -> list[list[JudgeReply | None]]:
+        """Returns the judge's replies to each of the inputs, one per repeat; None for one that was not sent because the
+        judge was halted or the budget was reached."""
         plan = replace(self._plan, cases=judge_plan(self._plan.prompts[0], self._plan.models[0], inputs).cases)
         planned = await asyncio.to_thread(lambda: list(plan_points(plan, self._decided)))
         await self._look_up([one.point.key for one in planned])
-        new = {one.point.key: one for one in planned if one.point.key not in self._replies}
+        new = {one.point.key: one for one in planned if self._missing(one.point.key)}
         self._on_done(len(planned) - len(new))
         await self._endpoint.prepare()
         if new:
             await self._send([*new.values()])
         await self._judging.journal.flush()
         await self._look_up([*new])
-        return [self._replies.get(one.point.key) for one in planned]
+        return [[self._replies.get((one.point.key, at)) for at in range(self._repeats)] for one in planned]
+
+    def _missing(self, key: str) -> list[int]:
+        """Returns the numbers of the repeats of this call that have no reply yet."""
+        return [at for at in range(self._repeats) if (key, at) not in self._replies]
 
     async def _send(self, planned: Sequence[PlannedPoint]) -> None:
         most, queue = self._judging.most(self._endpoint), iter(planned)
@@ -123,31 +133,36 @@ class Judge:
             await loop.gather([*self._working])
 
     async def _look_up(self, keys: Sequence[str]) -> None:
-        new = [key for key in dict.fromkeys(keys) if key not in self._replies]
+        new = [key for key in dict.fromkeys(keys) if self._missing(key)]
         stored = await asyncio.to_thread(stored_replies, self._judging.database, new)
         self._replies |= {
-            key: JudgeReply(reply.id, reply.text)
+            (key, sample): JudgeReply(reply.id, reply.text)
             for (key, sample), reply in stored.items()
-            if sample == 0 and reply.id > self._judging.since
+            if sample < self._repeats and reply.id > self._judging.since
         }
 
     async def _work(self, queue: Iterator[PlannedPoint], pace: Pace) -> None:
         for planned in queue:
             if self._context.halted:
                 return
+            missing, most = self._missing(planned.point.key), max(1, self._endpoint.max_n)
             if not planned.fits:
                 error = f"{planned.count.tokens:,} prompt tokens do not fit into the judge's {planned.limit:,}"
-                self._replies[planned.point.key] = JudgeReply(error=error)
+                self._replies |= {(planned.point.key, at): JudgeReply(error=error) for at in missing}
                 continue
-            try:
-                for batch, failure in await self._sender.send(self._endpoint, pace, Batch(planned.point, (0,))):
-                    self._replies[batch.point.key] = JudgeReply(error=error_text(failure))
-            except BudgetReached as reached:
-                self.reached = reached
-                self._context.halted = True
-            except Halted:
-                pass
+            for start in range(0, len(missing), most):
+                await self._send_one(Batch(planned.point, tuple(missing[start : start + most])), pace)
             self._on_done(1)
+
+    async def _send_one(self, batch: Batch, pace: Pace) -> None:
+        try:
+            for part, failure in await self._sender.send(self._endpoint, pace, batch):
+                self._replies |= dict.fromkeys(part.names, JudgeReply(error=error_text(failure)))
+        except BudgetReached as reached:
+            self.reached = reached
+            self._context.halted = True
+        except Halted:
+            pass
 
     def halt(self) -> None:
         """Stops sending. Calls in flight may already be paid for, so they still end."""

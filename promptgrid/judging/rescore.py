@@ -141,12 +141,17 @@ def _preflight(database: Database, recheck: Recheck, spec: CheckSpec) -> ModelPr
 
 
 def judge_preflight(
-    database: Database, prompt: Prompt, ref: str, chunks: Iterable[Sequence[Mapping[str, str]]], since: int
+    database: Database,
+    prompt: Prompt,
+    ref: str,
+    chunks: Iterable[Sequence[Mapping[str, str]]],
+    since: int,
+    repeats: int = 1,
 ) -> ModelPreflight:
-    """Returns the preflight of calling the model `ref` with the judge's `prompt` once for each mapping in the chunks; a
-    mapping has the values of the prompt's variables. Stored replies of the judge with an id greater than `since` are
-    reused."""
-    plan = judge_plan(prompt, ref, [{}])
+    """Returns the preflight of calling the model `ref` with the judge's `prompt` for each mapping in the chunks,
+    `repeats` times; a mapping has the values of the prompt's variables. Stored replies of the judge with an id greater
+    than `since` are reused."""
+    plan = judge_plan(prompt, ref, [{}], repeats)
     decided = grid.decide(plan)
     name, model = connections.split_model(ref)
 
@@ -156,7 +161,7 @@ def judge_preflight(
 
     tally = EstimateTally(plan, lambda keys: stored_replies.stored_samples(database, keys, since), seconds)
     for inputs in chunks:
-        for _ in tally.through(plan_points(judge_plan(prompt, ref, inputs), decided) if inputs else ()):
+        for _ in tally.through(plan_points(judge_plan(prompt, ref, inputs, repeats), decided) if inputs else ()):
             pass
     return tally.preflight().models[0]
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 
 import streamlit as st
 
@@ -33,18 +34,24 @@ class RescoringTask:
 
 @dataclass
 class Rescorings:
-    """The latest rescoring of each run in this server, by the run's id."""
+    """The latest rescoring of each run in this server, by the run's id, and other work of judges by its name."""
 
     by_run: dict[str, RescoringTask] = field(default_factory=dict)
 
     def start(self, database: Database, recheck: Recheck, budget: str = "") -> None:
-        """Starts a rescoring in a daemon thread, which does not keep the server from stopping. `budget` is a text such
-        as `2.50usd` ("": none). `judging.session` stores the progress, from which the rescoring can be resumed."""
-        task = self.by_run[recheck.run_id] = RescoringTask()
+        """Starts a rescoring. `budget` is a text such as `2.50usd` ("": none). `judging.session` stores the progress,
+        from which the rescoring can be resumed."""
+        work = partial(rescore.carry_out, database, recheck, budget=budget)
+        self.start_work(recheck.run_id, lambda task: work(on_progress=task.tell))
+
+    def start_work(self, name: str, work: Callable[[RescoringTask], object]) -> None:
+        """Starts the work of judges under this name, in a daemon thread, which does not keep the server from
+        stopping."""
+        task = self.by_run[name] = RescoringTask()
 
         def carry_out() -> None:
             try:
-                rescore.carry_out(database, recheck, budget=budget, on_progress=task.tell)
+                work(task)
             except BaseException as error:  # noqa: BLE001  # the page raises the error
                 task.future.set_exception(error)
             else:

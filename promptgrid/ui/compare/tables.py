@@ -9,14 +9,6 @@ import streamlit as st
 
 from promptgrid.compare import Facts, VariantSummary, View
 from promptgrid.compare.copies import copies_sentence
-from promptgrid.compare.retrieval import (
-    USES_NOTE,
-    causes_note,
-    retrieval_summary,
-    retrieval_words,
-    use_summary,
-    use_words,
-)
 from promptgrid.compare.worth import Worth, column_worth, fair_plan
 from promptgrid.errors import PromptgridError
 from promptgrid.export import markdown
@@ -64,31 +56,6 @@ def copies(facts: Facts) -> None:
     only once; draws nothing if there are none."""
     if sentence := copies_sentence(facts.firsts):
         st.caption(sentence)
-
-
-def retrieval_table(database: Database, facts: Facts, view: View) -> None:
-    """Shows in an expander how well each column retrieves, why its wrong answers are wrong, and how its replies use the
-    passages. Draws nothing if the run retrieves nothing."""
-    uses = use_summary(database, facts, view)
-    if not uses:
-        return
-    with st.expander("What was retrieved, and why answers are wrong", expanded=True, key="compare_retrieval"):
-        if summaries := retrieval_summary(database, facts, view):
-            _words_table(*retrieval_words(summaries), key="compare_retrieval_figures")
-            for one in summaries:
-                if one.sentence:
-                    st.caption(plain(one.sentence))
-            st.caption(causes_note(summaries))
-        _words_table(*use_words(uses), key="compare_retrieval_uses")
-        st.caption(USES_NOTE)
-
-
-def _words_table(headings: Sequence[str], rows: Sequence[Sequence[str]], key: str) -> None:
-    """Draws a table of words whose first column is a name, and the others are figures."""
-    import pandas as pd
-
-    figures = {name: st.column_config.Column(alignment="right") for name in headings[1:]}
-    st.dataframe(pd.DataFrame(rows, columns=pd.Index(headings)), hide_index=True, column_config=figures, key=key)
 
 
 def worth_table(database: Database, facts: Facts, view: View) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,17 +11,20 @@ from typing import Any
 import pytest
 
 from promptgrid import api, compare, connections
+from promptgrid.budget import BudgetReached
 from promptgrid.cli import sheet
-from promptgrid.compare.retrieval import retrieval_summary, use_summary
+from promptgrid.compare.retrieval import faithful_note, faithful_summary, retrieval_summary, use_summary
 from promptgrid.compare.retrieval.summary import retrieval_words
 from promptgrid.compare.views import View
 from promptgrid.documents.adding import Source, add
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
+from promptgrid.errors import PlanError
 from promptgrid.export import read_csv
 from promptgrid.export.runs import save_run
+from promptgrid.judging.faithfulness import faithfulness_preflight, judge_faithfulness, stored_faithfulness
 from promptgrid.prompt import loads
 from promptgrid.runner import client
-from promptgrid.store import Database
+from promptgrid.store import Database, ratings
 from promptgrid.store.documents import collections
 from tests.running import carried_out
 from tests.ui import pages
@@ -159,3 +163,52 @@ def test_the_results_file_has_what_was_retrieved_and_a_column_for_each_measure(
     nothing, no_gold = rows["1", "none"], rows["5", "bm25"]
     assert (json.loads(nothing["retrieved_json"]), nothing["retrieval.precision"]) == ([], None)
     assert (no_gold["retrieval.recall"], no_gold["retrieved_json"] is None) == (None, False)
+
+
+class Judging:
+    """Reads passages, and judges replies: faithful if they speak of the ferry, when asked again only if of nine."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+
+    def __call__(self, request: Request) -> Reply:
+        text = request.messages[-1].text
+        if "<reply " not in text:
+            return reader(request)
+        self.asked[text] += 1
+        faithful = ("ferry" if self.asked[text] == 1 else "nine") in text.partition("<reply ")[2]
+        return Reply(f"Looked at.\nVerdict: {'pass' if faithful else 'fail'}", prompt_tokens=5, completion_tokens=5)
+
+
+def test_faithfulness_comes_with_its_spread_and_its_agreement_with_people(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = Judging()
+    endpoint = ScriptedEndpoint(judge, name="reader", models=("any",), max_n=1)
+    monkeypatch.setattr(connections, "connect", lambda name: endpoint)
+    run_id = finished(database, retrievers=["none", "bm25"], chunks=[1])
+    with pytest.raises(PlanError, match="1 repeats are out of range"):
+        faithfulness_preflight(database, run_id, "reader/any", 1)
+    assert faithfulness_preflight(database, run_id, "reader/any", 2).calls == 8  # nothing is shown of the anthem
+    with pytest.raises(BudgetReached):
+        judge_faithfulness(database, run_id, "reader/any", 2, budget="5calls")
+    judged = judge_faithfulness(database, run_id, "reader/any", 2)
+    assert sorted(judge.asked.values()) == [2, 2, 2, 2]
+    assert stored_faithfulness(database, run_id) == judged
+    (summary,) = faithful_summary(database, compare.facts(database, run_id), View())
+    assert (summary.judged, summary.unread, summary.alike) == (4, 0, 0.75)
+    assert (summary.share, summary.repeats) == (0.375, [0.5, 0.25])
+    assert "No person has rated these replies" in faithful_note(database, run_id, [summary])
+    for position, repeats in judged.verdicts.items():
+        ratings.put(database, run_id, ratings.Rating(position, "ada", float(any(repeats)), "thumb", ""))
+    (summary,) = faithful_summary(database, compare.facts(database, run_id), View())
+    assert (summary.rated, summary.agreed) == (3, 3)  # where the repeats are at odds, the judge says neither
+    assert "agrees with people on 3 of 3 rated replies" in sheet.retrieval_table(database, run_id)
+    page = pages.opened("3_Compare.py", run=run_id)
+    (shown,) = (table.value for table in page.dataframe if "By repeat" in table.value)
+    assert shown["Agrees with people"].tolist() == ["3 of 3"]
+    page.selectbox(key="faithfulness_model").select("reader/any")
+    page.number_input(key="faithfulness_repeats").set_value(2)
+    page = pages.press(pages.ran(page), "faithfulness_count")
+    assert page.button(key="faithfulness_go").label == "Judge"
+    assert "8 judged already" in pages.shown(page)

@@ -1,0 +1,1 @@
+"""What a run retrieves: the tables of Compare, and the judge of faithfulness."""
