@@ -162,7 +162,7 @@ def runs(cells: int) -> None:
             list(samples.add_sample(database, "brackwater-en"))
             seconds, run_id = _timed_run(database, api.plan(asking, cases, show=_quiet))
             if not turn:
-                from promptgrid.grid.contexts import context_text
+                from promptgrid.techniques.passages import context_text
 
                 texts = [context_text(retrieved_of(database, run_id, n)) for n in range(cells)]
                 continue

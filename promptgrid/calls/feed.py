@@ -19,7 +19,6 @@ from promptgrid.prompt import EMPTY
 from promptgrid.store import Database, commits
 from promptgrid.store.commits import CellName, CellOutcome
 from promptgrid.store.stored_replies import StoredReply, stored_replies
-from promptgrid.techniques import most_calls
 
 _CELLS = 400  # cells per chunk
 
@@ -128,7 +127,7 @@ class Feed:
         reused: list[CellOutcome] = []
         batches: list[Payload] = []
         for point, cells in claimed:
-            if most_calls(point.prompt, point.technique) > 1:
+            if point.most_calls > 1:
                 batches += [SteppedCell(self.plan, point, sample, position, stored.get((point.key, sample)))
                             for sample, position in cells]  # fmt: skip
                 continue

@@ -21,6 +21,7 @@ from promptgrid.store import Database, commits
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.commits import CellOutcome, Group
 from promptgrid.store.database import Row
+from promptgrid.store.documents.retrieved import CellContext
 from promptgrid.store.steps import StepRecord
 
 _GROUP_S = 0.05
@@ -41,6 +42,7 @@ class JournalEntry:
     steps      calls of cells whose technique makes several; their new replies are among `replies`
     settled    id of the reservation of cost that this entry ends; None: there is none
     retried    number of failed attempts that are made again
+    found      what was retrieved for cells while they are carried out
     committed  called in the event loop's thread once this entry and all earlier ones are on disk
     """
 
@@ -50,6 +52,7 @@ class JournalEntry:
     attempts: Sequence[Attempt] = ()
     settled: int | None = None
     retried: int = 0
+    found: Sequence[CellContext] = ()
     committed: Callable[[], object] | None = None
 
 
@@ -176,6 +179,7 @@ class Journal:
             settled=[entry.settled for entry in entries if entry.settled is not None],
             retried=sum(entry.retried for entry in entries),
             live=live,
+            found=[context for entry in entries for context in entry.found],
         )
         ids = commits.commit(self.database, self.run_id, self.epoch, group, reservations)
         return ids, len(group.replies) + sum(outcome.reply is not None for outcome in outcomes)

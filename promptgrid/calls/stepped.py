@@ -29,9 +29,12 @@ from promptgrid.grid.points import step_point
 from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store import Database
 from promptgrid.store.commits import CellOutcome, CellResult
+from promptgrid.store.documents.retrieved import CellContext
 from promptgrid.store.steps import StepRecord, StoredStep, steps_of
 from promptgrid.store.stored_replies import StoredReply, stored_replies
 from promptgrid.techniques import Done, StepCall, StepReply
+from promptgrid.techniques.passages import Context, Passages
+from promptgrid.techniques.steps import DocumentSearch
 from promptgrid.tokens import count_request, counter
 
 _NEARLY = 1e-6  # shares of a call that add up to one are a little more
@@ -82,16 +85,28 @@ class CellSteps:
         except PromptgridError as error:
             self._end(self._failed("failed", str(error), "technique"))
         else:
-            self._end(partial(self._result, done, tool_calls), done.reply.call.number)
+            self._end(partial(self._result, done, tool_calls), done.reply.call.number, done.context)
 
     async def _done(self) -> tuple[Done, Sequence[ToolCall]]:
         """Returns the end of the technique, and the calls of tools in all its replies."""
         progress = started(self.cell.plan, self.cell.point)
         while progress.done is None:
+            if progress.search:
+                progress.find(await self._found(progress.search))
+                continue
             work = [self._replies(branches) for branches in self._grouped(progress.calls)]
             replies = await work[0] if len(work) == 1 else await self._side_by_side(work)
             progress.answer(sorted(replies, key=lambda reply: reply.call.number))
         return progress.done, progress.tool_calls
+
+    async def _found(self, search: DocumentSearch) -> Passages:
+        """Returns what the search finds for the cell's case. It is stored before a reply to it, so that a resumed cell
+        shows the same."""
+        point, contexts = self.cell.point, self.cell.plan.contexts
+        assert contexts is not None
+        context = await asyncio.to_thread(contexts.search, point.variant.sent.parameters, point.case, search.queries)
+        self.context.journal.write(JournalEntry(found=[CellContext(point.case.id, context)]))
+        return context.passages
 
     def _grouped(self, calls: Sequence[StepCall]) -> list[list[Branch]]:
         """Returns the calls of a round with their points, those together that one request may ask for: they send the
@@ -240,12 +255,13 @@ class CellSteps:
         result = CellResult(self.cell.position, status, error=error, error_kind=kind)
         return lambda: result
 
-    def _end(self, result: Callable[[], CellResult], output: int | None = None) -> None:
+    def _end(self, result: Callable[[], CellResult], output: int | None = None, shown: Context | None = None) -> None:
         def outcomes() -> list[CellOutcome]:
             outcome = result()
             return [CellOutcome(outcome, stepped=True, output=output if outcome.status == "answered" else None)]
 
-        self.context.journal.write(JournalEntry(outcomes))
+        found = [CellContext(self.cell.point.case.id, shown, self.cell.position)] if shown else []
+        self.context.journal.write(JournalEntry(outcomes, found=found))
 
 
 def _sent_by(branch: Branch) -> tuple[str, Request]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 
 from promptgrid import connections, techniques
 from promptgrid.calls.score_reply import blind_score
@@ -54,6 +55,11 @@ class TriedCell:
         progress = started(self.plan, self.point)
         free = asyncio.Semaphore(connections.connect(self.point.endpoint).concurrency)
         while progress.done is None:
+            if progress.search and self.plan.contexts:
+                parameters, case = self.point.variant.sent.parameters, self.point.case
+                search = partial(self.plan.contexts.search, parameters, case, progress.search.queries)
+                progress.find((await asyncio.to_thread(search)).passages)
+                continue
             mine = [TriedStep(call, self._point_of(call)) for call in progress.calls]
             self.steps += mine
             await gather([self._stream(database, step, free) for step in mine])
@@ -86,4 +92,5 @@ def started(plan: Plan, point: Point) -> Progress:
         examples_as=plan.examples_as,
         score=blind_score(plan, point),
         parameters=point.variant.parameters,
+        retrieval=point.retrieval,
     )

@@ -13,7 +13,6 @@ from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed, is_availabl
 from promptgrid.documents.gold import GOLD, QUOTE, check_gold, parse_gold
 from promptgrid.documents.retrievers import (
     ChunkIndex,
-    ChunkOrder,
     Hit,
     Retriever,
     in_order,
@@ -24,15 +23,18 @@ from promptgrid.documents.retrievers import (
 from promptgrid.documents.samples import sample_names
 from promptgrid.errors import DocumentsError, StoreError
 from promptgrid.grid import Plan
-from promptgrid.grid.contexts import Context, Contexts, Passages, RetrievedPassage
+from promptgrid.grid.contexts import Contexts, query_of
 from promptgrid.grid.variants import retrievals
 from promptgrid.humanize import many
 from promptgrid.paths import install_command
 from promptgrid.prompt import Parameters, Prompt
-from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, QUESTION, retrieval_id
+from promptgrid.prompt.retrieval import retrieval_calls, retrieval_id
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.collections import CollectionInfo
+from promptgrid.store.documents.retrieved import StoredContexts
+from promptgrid.techniques.passages import Context, Passages, RetrievedPassage, context_id
+from promptgrid.techniques.retrieval import candidates, shown
 
 _AT_ONCE = 256  # texts of which a preflight makes the vectors, by the built-in embedder
 _MOST_CHARS = 4_000_000  # of a collection that is shown whole
@@ -60,26 +62,26 @@ def with_contexts(
     return replace(plan, contexts=_Found(database, made, plan.contexts))
 
 
+def searching(plan: Plan, database: Database, run_id: str) -> Plan:
+    """Returns the plan of a run that is carried out, which may then search its collections for other queries."""
+    if plan.contexts is None:
+        return plan
+    return replace(plan, contexts=_SearchedContexts(database, run_id, plan.contexts))
+
+
 def context_of(database: Database, prompt: Prompt, values: Mapping[str, Any], *, sends: bool = False) -> Context:
-    """Returns what the prompt, by its own setting, retrieves for these values of its variables; an empty Context if it
-    names no collection. `sends` and the errors are those of `with_contexts`."""
+    """Returns what the prompt, by its own setting, retrieves for these values of its variables, without asking a model;
+    an empty Context if it names no collection. `sends` and the errors are those of `with_contexts`."""
     if not prompt.parameters.collection:
         return Context()
     case = Case("1", values)
     plan = with_contexts(database, Plan((prompt,), (case,)), sends=sends)
     name, parameters = next(iter(retrievals(plan).items()))
     assert plan.contexts is not None
-    return Context(name, plan.contexts.passages(parameters, case))
-
-
-def query_of(case: Case) -> str:
-    """Returns the text that is searched for: the input `question`, or else the first one that is no gold. Raises
-    DocumentsError if the case has none."""
-    names = [name for name in case.inputs if name not in (GOLD, QUOTE, CONTEXT, CHUNKS)]
-    if not names:
-        hint = f"Give the cases a column {QUESTION}: its text is searched for."
-        raise DocumentsError(f"Case {case.id} has no input to search for.", hint=hint)
-    return str(case.inputs[QUESTION if QUESTION in names else names[0]])
+    passages = plan.contexts.passages(parameters, case)
+    if retrieval_calls(parameters):
+        return shown(name, parameters, passages[: parameters.chunks])
+    return Context(name, passages)
 
 
 def collection_of(database: Database, name: str) -> CollectionInfo:
@@ -99,14 +101,29 @@ def collection_of(database: Database, name: str) -> CollectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """One setting of retrieval that is ready: the index of the collection, and what is searched in it. `note` says what
-    may be wrong ("": nothing)."""
+    """One setting of retrieval that is ready: the index of the collection, the retriever, and the `parameters`. `note`
+    says what may be wrong ("": nothing)."""
 
     index: ChunkIndex
     retriever: Retriever
-    k: int
-    order: ChunkOrder
+    parameters: Parameters
     note: str = ""
+
+    @classmethod
+    def of(cls, database: Database, parameters: Parameters) -> _Setting:
+        """Loads the index of the parameters' collection. Raises DocumentsError, StoreError."""
+        collection = collection_of(database, parameters.collection or "")
+        retriever = parse_retriever(parameters.retriever or "")
+        index = load_index(database, collection.id, parse_chunker(parameters.chunker or "recursive"))
+        return cls(index, retriever, parameters, _few_chunks(index, parameters, collection.name))
+
+    def search(self, database: Database, queries: str | Sequence[str], gold: Sequence[Passage] = ()) -> Passages:
+        """Returns what the query, or several fused, find: in the order of the prompt, or the best first if a model has
+        still to decide."""
+        k = candidates(self.parameters)
+        hits = retrieve(database, self.index, self.retriever, queries, k, gold=gold)
+        is_last = self.parameters.chunk_order == "best-last" and not retrieval_calls(self.parameters)
+        return tuple(_passage(hit) for hit in in_order(hits, "best-last" if is_last else "best-first"))
 
 
 def _made(
@@ -117,12 +134,9 @@ def _made(
     sends: bool,
     on_progress: OnEmbedded,
 ) -> _Setting:
-    collection = collection_of(database, parameters.collection or "")
-    retriever = parse_retriever(parameters.retriever or "")
-    index = load_index(database, collection.id, parse_chunker(parameters.chunker or "recursive"))
-    _check(retriever, index, plan, collection.name)
-    order: ChunkOrder = "best-last" if parameters.chunk_order == "best-last" else "best-first"
-    setting = _Setting(index, retriever, parameters.chunks or 1, order, _few_chunks(index, parameters, collection.name))
+    setting = _Setting.of(database, parameters)
+    retriever, index = setting.retriever, setting.index
+    _check(retriever, index, plan, parameters.collection or "")
     if not retriever.embeds:
         return setting
     texts = [chunk.text for chunk in index.chunks]
@@ -179,8 +193,32 @@ class _Found:
 
     def _search(self, setting: _Setting, case: Case) -> Passages:
         gold = _gold_of(case, setting.index) if setting.retriever.kind == "oracle" else []
-        hits = retrieve(self._database, setting.index, setting.retriever, query_of(case), setting.k, gold=gold)
-        return tuple(_passage(hit) for hit in in_order(hits, setting.order))
+        return setting.search(self._database, query_of(case), gold)
+
+    def search(self, parameters: Parameters, case: Case, queries: Sequence[str]) -> Context:
+        """Returns what these queries, fused, find, the best first; the collection is searched as it is now."""
+        name = context_id(retrieval_id(parameters), queries)
+        return Context(name, self._settings[retrieval_id(parameters)].search(self._database, queries))
+
+
+class _SearchedContexts:
+    """What a run that is carried out shows of documents: `stored` has what was found when it was planned, and by
+    earlier searches."""
+
+    def __init__(self, database: Database, run_id: str, stored: Contexts) -> None:
+        self._database, self._run_id, self._stored = database, run_id, stored
+        self.notes = stored.notes
+
+    def passages(self, parameters: Parameters, case: Case) -> Passages:
+        """Returns the passages of the case that were found when the run was planned."""
+        return self._stored.passages(parameters, case)
+
+    def search(self, parameters: Parameters, case: Case, queries: Sequence[str]) -> Context:
+        """Returns what these queries have found for the run before, else what they find in the collection as it is now.
+        Raises DocumentsError and StoreError if the collection is gone, and what an embedder's endpoint raises."""
+        name = context_id(retrieval_id(parameters), queries)
+        earlier = StoredContexts(self._database, self._run_id, at_once=1).of(name, case.id)
+        return Context(name, earlier or _Setting.of(self._database, parameters).search(self._database, queries))
 
 
 def _gold_of(case: Case, index: ChunkIndex) -> list[Passage]:

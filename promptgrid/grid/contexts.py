@@ -1,4 +1,4 @@
-"""What is retrieved for the cells of a plan: passages of documents, by which a template's `{{ context }}` is filled.
+"""What is retrieved for the cells of a plan.
 
 A plan that retrieves has its contexts beside its cases; the room `documents` finds them when the plan is made, the
 store keeps them with the run, so that a resumed run sends the same.
@@ -6,68 +6,14 @@ store keeps them with the run, so that a resumed run sends the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from promptgrid.cases.table import Case
-from promptgrid.prompt import EMPTY, Parameters
-from promptgrid.prompt.retrieval import CHUNKS, CONTEXT
-
-
-@dataclass(frozen=True, slots=True)
-class RetrievedPassage:
-    """The characters from `start` up to `end` of the document with this name, as a cell's prompt shows them. `digest`
-    is the sha256 of the document's text, `page` the page of a PDF or the row of a table (None: it has none), `rank` 1
-    for the best passage, `score` that of the retriever."""
-
-    document: str
-    digest: str
-    title: str
-    page: int | None
-    start: int
-    end: int
-    rank: int
-    score: float
-    text: str
-
-    @property
-    def label(self) -> str:
-        """The title, with the page of a PDF or the row of a table: `Ferry timetable, page 3`."""
-        unit = "page" if self.document.lower().endswith(".pdf") else "row"
-        return self.title if self.page is None else f"{self.title}, {unit} {self.page}"
-
-
-Passages = tuple[RetrievedPassage, ...]
-"""What a cell's prompt shows, in the order of the prompt."""
-
-
-@dataclass(frozen=True)  # no slots: `values` is cached
-class Context:
-    """The passages of one case by one setting of retrieval (`id`, of `retrieval_id`), in the order of the prompt: the
-    passage at index n - 1 is the one that the prompt calls [n]."""
-
-    id: str = ""
-    passages: Passages = ()
-
-    @cached_property
-    def values(self) -> Mapping[str, Any]:
-        """The values of the variables that retrieval fills, by name; empty if nothing is retrieved (`id` is "")."""
-        if not self.id:
-            return EMPTY
-        numbered = list(enumerate(self.passages, 1))
-        chunks = [
-            {"number": number, "title": one.title, "page": one.page, "document": one.document, "text": one.text.strip()}
-            for number, one in numbered
-        ]
-        return {CONTEXT: context_text(self.passages), CHUNKS: chunks}
-
-
-def context_text(passages: Sequence[RetrievedPassage]) -> str:
-    """Returns the passages as one text: each has a line with its number and its title, such as `[1] Ferry timetable`,
-    and below it its text; a blank line stands between two."""
-    return "\n\n".join(f"[{number}] {one.label}\n{one.text.strip()}" for number, one in enumerate(passages, 1))
+from promptgrid.errors import DocumentsError
+from promptgrid.prompt import Parameters
+from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, GOLD, QUESTION, QUOTE
+from promptgrid.techniques.passages import Context, Passages
 
 
 class Contexts(Protocol):
@@ -76,5 +22,19 @@ class Contexts(Protocol):
     notes: Sequence[str]
 
     def passages(self, parameters: Parameters, case: Case) -> Passages:
-        """Returns the passages for the case by these parameters of retrieval, in the order of the prompt. Raises
-        DocumentsError, StoreError."""
+        """Returns the passages for the case by these parameters of retrieval: in the order of the prompt, or the best
+        first, if a model has still to decide (see `retrieval_calls`). Raises DocumentsError, StoreError."""
+
+    def search(self, parameters: Parameters, case: Case, queries: Sequence[str]) -> Context:
+        """Returns what these `queries`, fused, find for the case, the best first, under a `context_id`. Raises
+        DocumentsError, StoreError, and what an embedder's endpoint raises."""
+
+
+def query_of(case: Case) -> str:
+    """Returns the text that is searched for: the input `question`, or else the first one that is no gold. Raises
+    DocumentsError if the case has none."""
+    names = [name for name in case.inputs if name not in (GOLD, QUOTE, CONTEXT, CHUNKS)]
+    if not names:
+        hint = f"Give the cases a column {QUESTION}: its text is searched for."
+        raise DocumentsError(f"Case {case.id} has no input to search for.", hint=hint)
+    return str(case.inputs[QUESTION if QUESTION in names else names[0]])

@@ -134,17 +134,21 @@ def estimate_steps(
     facts about each. The cells belong to the point's own model. The lowest cost is that of the first prompt alone; the
     highest has every call that may be made, each with all earlier replies at their greatest length and, after each, the
     longest result of each tool."""
-    ref, tokens, note = planned.point.model_ref, planned.count.tokens, planned.point.variant.note
-    values = planned.point.case.inputs
+    ref, note, values = planned.point.model_ref, planned.point.variant.note, planned.point.case.inputs
     shares: dict[str, list[Estimate]] = {ref: [Estimate(asked=samples, notes=(note,) if note else ())]}
     before: int | None = 0
-    for at, stretch in enumerate(_stretches(planned.point.prompt, planned.point.technique, ref, values)):
+    prompts = [planned.count.tokens, *planned.later]
+    deciding = len(planned.later)  # calls that decide what is retrieved: no later prompt holds their replies
+    own = _stretches(planned.point.prompt, planned.point.technique, ref, values)
+    for at, stretch in enumerate([*[_Stretch(ref, 1)] * deciding, *own]):
+        tokens = prompts[min(at, deciding)]
         facts = facts_of(stretch.ref)
         room = stretch.room or _room(planned.point.request.parameters, facts)
         added = None if room is None else room + _STEP_WORDING + stretch.results
         share = _estimate_stretch(facts, tokens, stretch.calls, room, added, before, samples, first=at == 0)
         shares.setdefault(stretch.ref, []).append(share)
-        before = None if before is None or added is None else before + stretch.calls * added
+        if at >= deciding:
+            before = None if before is None or added is None else before + stretch.calls * added
     return {ref: total(parts) for ref, parts in shares.items()}
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from promptgrid import connections, grid
+from promptgrid import connections, grid, techniques
 from promptgrid.endpoint import Endpoint
 from promptgrid.grid import Decided, Plan, Point
-from promptgrid.tokens import Count, ReportedUsage, context_limit, corrected_counter, count_request
+from promptgrid.techniques.retrieval import expected_calls
+from promptgrid.tokens import Count, Counter, ReportedUsage, context_limit, corrected_counter, count_request
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedPoint:
-    """A point with the token count of its prompt. `limit` is the model's context limit in tokens (None: not known)."""
+    """A point with the token count of its first prompt. `limit` is the model's context limit in tokens (None: not
+    known). If the model decides what is retrieved, `later` has the tokens of the next prompts up to the first one of
+    the technique, with what the question finds as it was asked."""
 
     point: Point
     count: Count
     limit: int | None
+    later: tuple[int, ...] = ()
 
     @property
     def fits(self) -> bool:
@@ -64,4 +69,16 @@ def plan_points(
             of_case, counts = case, {}
         if id(request.messages) not in counts:
             counts[id(request.messages)] = request.messages, count_request(request, counters[ref])
-        yield PlannedPoint(point, counts[id(request.messages)][1], limits[ref])
+        yield PlannedPoint(point, counts[id(request.messages)][1], limits[ref], _later(plan, point, counters[ref]))
+
+
+def _later(plan: Plan, point: Point, counter: Counter) -> tuple[int, ...]:
+    if point.retrieval is None:
+        return ()
+    options: dict[str, Any] = {"k": plan.examples_k, "examples_as": plan.examples_as, "retrieval": point.retrieval}
+    calls = expected_calls(techniques.progress(point.prompt, point.values, point.technique, **options))
+    requests = (
+        replace(point.request, messages=tuple(turn.message for turn in call.ask.turns), tools=call.ask.tools)
+        for call in calls[1:]
+    )
+    return tuple(count_request(request, counter).tokens for request in requests)

@@ -16,12 +16,14 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PlanError, PromptError
-from promptgrid.grid.contexts import Context
+from promptgrid.grid.contexts import query_of
 from promptgrid.grid.plan import MAX_SAMPLES, Plan
 from promptgrid.grid.variants import Decided, WireVariant
 from promptgrid.prompt import Message, Parameters, Prompt
-from promptgrid.prompt.retrieval import retrieval_id
+from promptgrid.prompt.retrieval import retrieval_calls, retrieval_id
 from promptgrid.techniques import StepCall
+from promptgrid.techniques.passages import Context
+from promptgrid.techniques.retrieval import Retrieval
 from promptgrid.techniques.tool_loop import missing_tools
 
 _sorted_json = json.JSONEncoder(sort_keys=True).encode
@@ -55,6 +57,16 @@ class Point:
     def values(self) -> Mapping[str, Any]:
         """The values of the prompt's variables: those of the case, and what was retrieved for it."""
         return {**self.case.inputs, **self.context.values} if self.context.id else self.case.inputs
+
+    @property
+    def retrieval(self) -> Retrieval | None:
+        """What the point retrieves with the help of its model; None if no model decides it."""
+        return _retrieval(self.variant.sent.parameters, self.case, self.context)
+
+    @property
+    def most_calls(self) -> int:
+        """The most calls that one of its cells makes."""
+        return techniques.most_calls(self.prompt, self.technique, self.variant.sent.parameters)
 
     @property
     def model_ref(self) -> str:
@@ -100,7 +112,8 @@ def points(
                 for variant, parameters, retrieval in zip(variants, unseeded, retrievals, strict=True):
                     if retrieval not in calls:
                         context = _context(plan, parameters, retrieval, case)
-                        call = _first_call(plan, prompt, technique, case, context)
+                        asking = _retrieval(parameters, case, context)
+                        call = _first_call(plan, prompt, technique, case, context, asking)
                         calls[retrieval] = context, call, tuple(turn.message for turn in call.ask.turns)
                     context, call, messages = calls[retrieval]
                     sent = variant.sent.parameters
@@ -157,10 +170,19 @@ def _context(plan: Plan, parameters: Parameters, retrieval: str, case: Case) -> 
     return Context(retrieval, plan.contexts.passages(parameters, case))
 
 
-def _first_call(plan: Plan, prompt: Prompt, technique: str, case: Case, context: Context) -> StepCall:
+def _retrieval(parameters: Parameters, case: Case, context: Context) -> Retrieval | None:
+    """Returns what the case retrieves with the help of a model by the parameters; `context` is what the question finds
+    as asked. None if no model is asked."""
+    return Retrieval(query_of(case), parameters, context) if retrieval_calls(parameters) else None
+
+
+def _first_call(
+    plan: Plan, prompt: Prompt, technique: str, case: Case, context: Context, retrieval: Retrieval | None
+) -> StepCall:
     values = {**case.inputs, **context.values} if context.id else case.inputs
+    options: dict[str, Any] = {"k": plan.examples_k, "examples_as": plan.examples_as, "retrieval": retrieval}
     try:
-        return techniques.first_call(prompt, values, technique, k=plan.examples_k, examples_as=plan.examples_as)
+        return techniques.first_call(prompt, values, technique, **options)
     except MissingVariables:
         raise
     except PromptError as error:

@@ -27,7 +27,6 @@ from promptgrid.grid.estimate import (
 )
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
 from promptgrid.models import ModelFacts
-from promptgrid.techniques import most_calls
 from promptgrid.tokens import ReportedUsage
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ class EstimateTally:
         point, samples = one.point, self.plan.samples
         repeated = not self._seen.add(int(point.key[:16], 16))
         ref = point.model_ref
-        if one.fits and most_calls(point.prompt, point.technique) > 1:
+        if one.fits and point.most_calls > 1:
             return estimate_steps(one, self._facts.__getitem__, samples)
         known = frozenset(stored.get(point.key, ()))
         like = ref, id(point.variant), id(point.request.parameters), one.count, one.limit, repeated, known

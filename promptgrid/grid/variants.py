@@ -18,7 +18,7 @@ from promptgrid.models.parameters import Sent
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.chained import shows_context
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS
-from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, effective, retrieval_id, with_defaults
+from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, effective, retrieval_calls, retrieval_id, with_defaults
 from promptgrid.techniques.tool_loop import missing_tools
 
 _BY_SCHEMA = "tools: the built-in model cannot call them itself, so a JSON schema makes its replies calls"
@@ -140,6 +140,9 @@ def retrievals(plan: Plan) -> dict[str, Parameters]:
                 raise PlanError(message, hint="Write {{ context }} where the model shall read it.")
             continue
         for parameters in map(effective, _parameters(plan, prompt)):
+            if retrieval_calls(parameters) and prompt.api == "completion":
+                message = f'"{prompt.name}" is a plain continuation: no model can be asked for a query or an order.'
+                raise PlanError(message, hint="Choose the query as-asked and the rerank none.")
             settings.setdefault(retrieval_id(parameters), parameters)
     settings.pop("", None)
     for name in (CONTEXT, CHUNKS) if settings else ():

@@ -30,6 +30,8 @@ class Parameters:
     retriever       how chunks are found, such as `bm25`
     chunks          the most chunks that are found
     chunk_order     whether the best chunk comes first or last: best-first or best-last
+    query           what is searched for: the question as-asked, rewritten by the model, or as several queries of it
+    rerank          whether a model puts the chunks that are found in order: none or model
     """
 
     temperature: float | None = None
@@ -50,6 +52,8 @@ class Parameters:
     retriever: str | None = None
     chunks: int | None = None
     chunk_order: str | None = None
+    query: str | None = None
+    rerank: str | None = None
 
     @property
     def searches(self) -> bool:
@@ -263,6 +267,16 @@ SPECS = (
     ParameterSpec(
         "chunk_order", "Order of chunks", option="--chunk-order", help="Whether the best chunk is first or last.",
         column="chunk_order", plural="chunk_orders", local=True, offered=("best-first", "best-last"), closed=True,
+    ),
+    ParameterSpec(
+        "query", "Query", option="--query",
+        help="The question as-asked, rewritten by the model (a call), or several queries of it (a call), fused.",
+        column="query", plural="queries", local=True, sign="query ", offered=("as-asked", "rewritten", "several"),
+        closed=True,
+    ),
+    ParameterSpec(
+        "rerank", "Rerank", option="--rerank", help="Whether the model puts the chunks found in order (a call).",
+        column="rerank", plural="reranks", local=True, sign="rerank ", offered=("none", "model"), closed=True,
     ),
 )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """Reads and writes what a prompt retrieves from documents, under `metadata.retrieval`, and fills in the defaults.
 
-    retrieval: {collection: manuals, chunker: "sentences:size=60", retriever: bm25, k: 3, order: best-first}
+    retrieval: {collection: manuals, chunker: "sentences:size=60", retriever: bm25, k: 3, order: best-first,
+                query: rewritten, rerank: model}
 
 The template shows the chunks as `{{ context }}`, one text in which each has its number, or by the list `chunks`.
 """
@@ -20,15 +21,17 @@ from promptgrid.prompt.parameters import RETRIEVAL_PARAMETERS, SPECS, Parameters
 CONTEXT, CHUNKS = "context", "chunks"
 """The variables that retrieval fills: a text, and a list of mappings with number, title, page, document, text."""
 
-QUESTION, GOLD = "question", "gold"
-"""The column whose text is searched for (else: the first input), and that with the gold passages, for `oracle`."""
+QUESTION, GOLD, QUOTE = "question", "gold", "quote"
+"""The columns whose text is searched for (else: the first input), with the gold passages, and with their text."""
 
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {"chunker": "recursive", "retriever": "bm25", "chunks": 5, "chunk_order": "best-first"}
-)
+    {"chunker": "recursive", "retriever": "bm25", "chunks": 5, "chunk_order": "best-first", "query": "as-asked",
+     "rerank": "none"}
+)  # fmt: skip
 _FIELDS = {"collection": "collection", "chunker": "chunker", "retriever": "retriever", "k": "chunks",
-           "order": "chunk_order"}  # fmt: skip
+           "order": "chunk_order", "query": "query", "rerank": "rerank"}  # fmt: skip
 _WITHOUT_SEARCH = ("all", "oracle")
+_ASKING = ("query", "rerank")  # parameters by which a model is asked; their defaults ask none, and are in no id
 
 
 def read_retrieval(retrieval: Field) -> dict[str, Any]:
@@ -67,16 +70,28 @@ def with_defaults(parameters: Parameters) -> Parameters:
 
 def effective(parameters: Parameters) -> Parameters:
     """Returns the parameters without those of retrieval that change nothing: without documents only the retriever
-    `none` stays, and `all` and `oracle` need neither a chunker nor a number of chunks."""
+    `none` stays, and `all` and `oracle`, which search nothing, need neither chunker, number of chunks nor query, and
+    are not reranked."""
     kind = (parameters.retriever or "").partition(":")[0]
     if kind == "none":
-        return replace(parameters, chunker=None, chunks=None, chunk_order=None)
-    return replace(parameters, chunker=None, chunks=None) if kind in _WITHOUT_SEARCH else parameters
+        parameters = replace(parameters, chunk_order=None)
+    elif kind not in _WITHOUT_SEARCH:
+        return parameters
+    return replace(parameters, chunker=None, chunks=None, query=None, rerank=None)
+
+
+def retrieval_calls(parameters: Parameters) -> int:
+    """Returns how many calls of a model retrieval takes at most for one cell: one for another query than the question
+    as asked, and one to rerank."""
+    if parameters.collection is None:
+        return 0
+    return (parameters.query not in (None, _DEFAULTS["query"])) + (parameters.rerank not in (None, _DEFAULTS["rerank"]))
 
 
 def retrieval_id(parameters: Parameters) -> str:
     """Returns 12 hex digits of a hash of the parameters of retrieval; "" if there is no collection."""
     if parameters.collection is None:
         return ""
-    values = [getattr(parameters, name) for name in RETRIEVAL_PARAMETERS]
+    values = [getattr(parameters, name) for name in RETRIEVAL_PARAMETERS if name not in _ASKING]
+    values += [[name, value] for name in _ASKING if (value := getattr(parameters, name)) not in (None, _DEFAULTS[name])]
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:12]

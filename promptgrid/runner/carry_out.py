@@ -20,6 +20,7 @@ from promptgrid.calls.shared import shared_by_loop
 from promptgrid.calls.stepped import CellSteps, InFlightElsewhere
 from promptgrid.calls.unsaved import recover, recover_others
 from promptgrid.connections import split_model
+from promptgrid.documents.contexts import searching
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.grading import CheckSpec
@@ -51,9 +52,8 @@ _ENDS: Mapping[RunStatus, RunStatus] = {
 
 
 async def carry_out(database: Database, run_id: str, *, connect: Connect) -> RunStatus:
-    """Works on the run until it is finished, paused, cancelled or cannot continue; returns the run's final status.
-    `connect` returns the Endpoint for an endpoint's name. Raises Fenced when another runner has taken over the run,
-    StoreError when nothing can be written."""
+    """Works on the run until it ends or cannot continue; returns its final status. `connect` returns the Endpoint of a
+    name. Raises Fenced when another runner has taken over the run, StoreError when nothing can be written."""
     in_progress = shared_by_loop().run_ids
     in_progress.add(run_id)
     try:
@@ -99,7 +99,7 @@ class _Run:
         """Works on the run until it ends; returns (its final status, the reason: "" unless it was stopped). `connect`
         returns the Endpoint for an endpoint's name. Raises the error that ended the run."""
         self.connect = connect
-        self.plan = await asyncio.to_thread(plan_of, self.database, self.id)
+        self.plan = searching(await asyncio.to_thread(plan_of, self.database, self.id), self.database, self.id)
         self.decided = await asyncio.to_thread(decided_of, self.database, self.id)
         self.endpoints = {name: connect(name) for name in self.plan.endpoint_names}
         wall = Wall(parse_budget(self.plan.budget), self.plan.max_calls)

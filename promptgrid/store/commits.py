@@ -21,6 +21,7 @@ from promptgrid.prompt.tools import calls_json
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.database import Database, Row, now, storable, write_many
+from promptgrid.store.documents.retrieved import CellContext, insert_found
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
 from promptgrid.store.scores import score_row
@@ -103,7 +104,7 @@ class CellOutcome:
 class Group:
     """The writes of one commit. `outcomes` are cells that have ended, `replies` rows of replies that no cell shows yet,
     `steps` calls of cells that make several, `attempts` failed attempts, `settled` ids from `commit` of calls which
-    have ended, `retried` the number of new retries, `live` the figures of the run in progress (None: unchanged)."""
+    have ended, `retried` the number of new retries, `live` figures to show (None: unchanged), `found` passages."""
 
     outcomes: Sequence[CellOutcome] = ()
     replies: Sequence[Row] = ()
@@ -112,6 +113,7 @@ class Group:
     settled: Sequence[int] = ()
     retried: int = 0
     live: Mapping[str, Any] | None = None
+    found: Sequence[CellContext] = ()
 
 
 def waiting_runs(database: Database) -> list[str]:
@@ -127,8 +129,7 @@ def waiting_runs(database: Database) -> list[str]:
 
 
 def claim(database: Database, run_id: str) -> int:
-    """Makes this process the run's only writer, and returns the run's new epoch: a number that each claim raises and
-    that every later write must name."""
+    """Makes this process the run's only writer; returns the new epoch, which every later write must name."""
     with database.write() as connection:
         mine = runs.update().where(runs.c.id == run_id)
         connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now(), live="{}"))
@@ -138,17 +139,16 @@ def claim(database: Database, run_id: str) -> int:
 
 
 def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
-    """Returns the run's status, which a user may have changed, and its epoch: the number that the latest claim gave
-    it."""
+    """Returns the run's status, which a user may have changed, and its epoch, that of the latest claim."""
+    query = sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)
     with database.read() as connection:
-        row = connection.execute(sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)).one()
-    return row.status, row.epoch
+        return connection.execute(query).one()._tuple()
 
 
 def pending_count(database: Database, run_id: str) -> int:
-    query = sa.select(sa.func.count()).where(cells.c.run_id == run_id, cells.c.status == "pending")
     with database.read() as connection:
-        return int(connection.scalar(query) or 0)
+        mine = (cells.c.run_id == run_id) & (cells.c.status == "pending")
+        return int(connection.scalar(sa.select(sa.func.count()).where(mine)) or 0)
 
 
 def pending(database: Database, run_id: str, of_cases: Sequence[int], keys: Sequence[str]) -> dict[CellName, int]:
@@ -174,6 +174,7 @@ def commit(
         if group.settled:
             attempts.settle(connection, group.settled)
         _insert_outcomes(connection, run_id, group)
+        insert_found(connection, run_id, group.found)
         ids = attempts.insert(connection, run_id, [*calls, *group.attempts]) if calls or group.attempts else []
         return ids[: len(calls)]
 

@@ -192,6 +192,11 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "CREATE INDEX cells_by_case ON cells (run_id, status, case_position)",
         "CREATE INDEX cells_by_reply ON cells (reply_id) WHERE reply_id IS NOT NULL",
     ),
+    21: (
+        "ALTER TABLE cells ADD COLUMN query VARCHAR",
+        "ALTER TABLE cells ADD COLUMN rerank VARCHAR",
+        "ALTER TABLE cells ADD COLUMN shown VARCHAR",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from promptgrid.prompt.parameters import SPECS
 
-VERSION = 20
+VERSION = 21
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
@@ -218,6 +218,7 @@ cells = Table(
     Column("answer", Text),  # NULL: none could be read
     Column("ballot", BigInteger),  # answers with the same ballot are equal (answers.ballot): texts need not be read
     Column("answer_note", Text, nullable=False, server_default=""),
+    Column("shown", String),  # the id of the passages that the cell's model has decided on; NULL: it decides on none
     Column("calls", Integer),  # of a technique in several steps; NULL: the cell has one call, its reply
     *(Column(f"steps_{name}", replies.c[name].type) for name in STEP_SUMS),  # over these calls: see store.steps
     Index("cells_by_case", "run_id", "status", "case_position"),
@@ -226,7 +227,6 @@ cells = Table(
 Index("cells_by_reply", cells.c.reply_id, sqlite_where=cells.c.reply_id.is_not(None))
 
 cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
-
 cell_sums: Mapping[str, ColumnElement[Any]] = {
     name: case((cells.c.calls.is_(None), replies.c[name]), else_=cells.c[f"steps_{name}"]).label(name)
     for name in STEP_SUMS

@@ -6,6 +6,7 @@ prompt, `unavailable` gives the reason and a plan makes no cells for it; there i
 
 from __future__ import annotations
 
+from promptgrid.techniques.options import split_techniques
 from promptgrid.techniques.registry import (
     TECHNIQUES,
     answer_marker,
@@ -16,7 +17,6 @@ from promptgrid.techniques.registry import (
     parse_technique,
     progress,
     select_examples,
-    split_techniques,
     technique_calls,
     unavailable,
     votes,

@@ -9,20 +9,20 @@ from typing import Any
 
 from promptgrid.errors import PlanError
 from promptgrid.prompt import Example, Parameters, Prompt, expanded
+from promptgrid.prompt.retrieval import retrieval_calls
 from promptgrid.suggestions import did_you_mean, listed
 from promptgrid.techniques import choosing, decomposition, refinement, single
 from promptgrid.techniques.chain import chain_calls, chained
+from promptgrid.techniques.options import NumberOption, TechniqueOption, WordOption
+from promptgrid.techniques.retrieval import Retrieval, retrieving
 from promptgrid.techniques.steps import (
     Ask,
-    NumberOption,
     Progress,
     ScoreText,
     StepCall,
     Steps,
     Task,
     Technique,
-    TechniqueOption,
-    WordOption,
     one_call,
     unscored,
 )
@@ -122,21 +122,6 @@ TECHNIQUES: Mapping[str, Technique] = {
 """The techniques by name."""
 
 
-def split_techniques(text: str) -> list[str]:
-    """Splits a list of techniques at its commas. A comma between two options of one technique does not split.
-
-    >>> split_techniques("zero-shot,self-refine:rounds=3")
-    ['zero-shot', 'self-refine:rounds=3']
-    """
-    parts: list[str] = []
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if parts and "=" in part and ":" not in part:
-            parts[-1] += f",{part}"
-        else:
-            parts.append(part)
-    return parts
-
-
 @cache
 def parse_technique(text: str) -> tuple[Technique, Mapping[str, Any]]:
     """Reads `NAME` or `NAME:OPTION=VALUE,…` and returns the technique with all its options. Raises PlanError for an
@@ -176,11 +161,13 @@ def technique_calls(text: str) -> int:
     return technique.most_calls(options)
 
 
-def most_calls(prompt: Prompt, text: str) -> int:
-    """Returns the most calls that the technique, with the prompt's tools, and before it the prompt's chain, make for
-    one cell. Raises PlanError as `parse_technique` does."""
+def most_calls(prompt: Prompt, text: str, parameters: Parameters | None = None) -> int:
+    """Returns the most calls that the technique, with the prompt's tools, and before it the prompt's chain and its
+    retrieval by these `parameters` (None: without a model), make for one cell. Raises PlanError as `parse_technique`
+    does."""
     rounds = prompt.tool_rounds if prompt.tools else 0
-    return technique_calls(text) + rounds + chain_calls(prompt, most_calls)
+    before = retrieval_calls(parameters) if parameters else 0
+    return before + technique_calls(text) + rounds + chain_calls(prompt, most_calls)
 
 
 def votes(text: str) -> bool:
@@ -227,10 +214,11 @@ def progress(
     examples_as: ExamplesAs = "turns",
     score: ScoreText = unscored,
     parameters: Parameters | None = None,
+    retrieval: Retrieval | None = None,
 ) -> Progress:
     """Starts the technique for these values, with at most `k` examples (None: all); the first asks are made. With
     `examples_as="text"` the examples stand inside the question's message, otherwise they are turns. `score` and
-    `parameters` are those of `Task`.
+    `parameters` are those of `Task`. With a `retrieval`, the model first decides what the values show of documents.
 
     Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
     """
@@ -244,7 +232,11 @@ def progress(
             return (yield from with_tools(technique.steps.turns(task), task))
         return (yield from technique.steps(task))
 
-    return Progress(steps(prompt, values, text, score), most_calls(prompt, text))
+    def whole(shown: Mapping[str, Any]) -> Steps:
+        return steps(prompt, {**values, **shown}, text, score)
+
+    started = whole({}) if retrieval is None else retrieving(prompt, retrieval, whole)
+    return Progress(started, most_calls(prompt, text, retrieval.parameters if retrieval else None))
 
 
 def _task(
@@ -271,13 +263,16 @@ def first_call(
     *,
     k: int | None = None,
     examples_as: ExamplesAs = "turns",
+    retrieval: Retrieval | None = None,
 ) -> StepCall:
     """Returns the technique's first call for these values; the arguments and errors are those of `progress`."""
     technique, _ = parse_technique(text)
-    if isinstance(technique.steps, one_call) and not prompt.chain:  # the usual case, kept fast for every case of a plan
+    if (
+        isinstance(technique.steps, one_call) and not prompt.chain and retrieval is None
+    ):  # the usual case, kept fast for every case of a plan
         _, task = _task(prompt, values, text, k, examples_as)
         return StepCall(0, 0, 0, Ask("answer", tuple(technique.steps.turns(task)), tools=prompt.tools))
-    return progress(prompt, values, text, k=k, examples_as=examples_as).calls[0]
+    return progress(prompt, values, text, k=k, examples_as=examples_as, retrieval=retrieval).calls[0]
 
 
 def build_turns(

@@ -14,6 +14,8 @@ from typing import Any
 
 from promptgrid.errors import PlanError
 from promptgrid.prompt import EMPTY, Example, Message, Parameters, Prompt, Tool, ToolCall
+from promptgrid.techniques.options import TechniqueOption
+from promptgrid.techniques.passages import Context, Passages
 from promptgrid.techniques.turns import ExamplesAs, Turn, as_written, asking
 
 LONGEST = 100_000
@@ -67,14 +69,28 @@ class StepReply:
 @dataclass(frozen=True, slots=True)
 class Done:
     """The end of a technique: the cell's output is the text of `reply`. `note` is a sentence on replies that could not
-    be used as the technique expects; "" if all could."""
+    be used as the technique expects; "" if all could. `context` is what the prompt showed of documents, if a model has
+    decided it."""
 
     reply: StepReply
     note: str = ""
+    context: Context | None = None
 
 
 Steps = Generator[Sequence[Ask], Sequence[StepReply], Done]
 """Yields rounds of asks, which are sent side by side, and receives the replies of each round in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentSearch:
+    """A step without a call: searches the documents of the cell for these texts. The passages that they find, the best
+    first, are sent to the generator."""
+
+    queries: tuple[str, ...]
+
+
+RetrievingSteps = Generator[Sequence[Ask] | DocumentSearch, Any, Done]
+"""Steps that may search too: they receive Passages for a DocumentSearch."""
 
 
 ScoreText = Callable[[str], float | None]
@@ -109,50 +125,6 @@ class Task:
     def asking(self, text: str) -> tuple[Turn, ...]:
         """Returns the turns of the prompt, with `text` as the last paragraph of the question."""
         return tuple(asking(self.prompt, self.values, text))
-
-
-@dataclass(frozen=True, slots=True)
-class NumberOption:
-    """A whole number that adjusts a technique: its default, its least and its greatest value, and what it means."""
-
-    default: int
-    least: int
-    most: int
-    meaning: str
-
-    @property
-    def allowed(self) -> str:
-        """A sentence's end that says which values the option takes."""
-        return f"{self.meaning}: a whole number from {self.least} to {self.most}"
-
-    def read(self, text: str) -> int | None:
-        """Returns the value that the text gives the option; None if the option cannot have it."""
-        return int(text) if text.isascii() and text.isdigit() and self.least <= int(text[:9]) <= self.most else None
-
-
-@dataclass(frozen=True, slots=True)
-class WordOption:
-    """A word of a few that adjusts a technique: the words, of which the first is the default, and what it means."""
-
-    words: tuple[str, ...]
-    meaning: str
-
-    @property
-    def default(self) -> str:
-        """The value of the option if none is given."""
-        return self.words[0]
-
-    @property
-    def allowed(self) -> str:
-        """A sentence's end that says which values the option takes."""
-        return f"{self.meaning}: one of {', '.join(self.words)}"
-
-    def read(self, text: str) -> str | None:
-        """Returns the value that the text gives the option; None if the option cannot have it."""
-        return text if text in self.words else None
-
-
-TechniqueOption = NumberOption | WordOption
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,15 +179,17 @@ def after(turns: Sequence[Turn], reply: StepReply, request: str) -> tuple[Turn, 
 
 @dataclass
 class Progress:
-    """One cell's way through a technique. `calls` are those of the current round; empty once `done` is set.
+    """One cell's way through a technique. `calls` are those of the current round; empty while a `search` is to be made,
+    and once `done` is set.
 
     `most` is the declared number of calls; a technique that asks for more raises PlanError. Of a reply over `LONGEST`
     characters the technique gets the beginning and the end; the note of `done` names it, and any empty one.
     """
 
-    steps: Steps
+    steps: RetrievingSteps
     most: int
     calls: Sequence[StepCall] = ()
+    search: DocumentSearch | None = None
     done: Done | None = None
     _asks: list[Ask] = field(default_factory=list)
     _replies: list[StepReply] = field(default_factory=list)
@@ -235,12 +209,19 @@ class Progress:
         self._replies += replies
         self._advance(lambda: self.steps.send([replace(one, text=_ends(one.text)) for one in replies]))
 
-    def _advance(self, step: Callable[[], Sequence[Ask]]) -> None:
-        self.calls = ()
+    def find(self, passages: Passages) -> None:
+        """Gives the technique what the current `search` has found, and moves to the next round."""
+        self._advance(lambda: self.steps.send(passages))
+
+    def _advance(self, step: Callable[[], Sequence[Ask] | DocumentSearch]) -> None:
+        self.calls, self.search = (), None
         try:
             asks = step()
         except StopIteration as end:
             self.done = self._whole(end.value)
+            return
+        if isinstance(asks, DocumentSearch):
+            self.search = asks
             return
         if len(self._asks) + len(asks) > self.most:
             raise PlanError(f"The technique asked for more than the {self.most:,} calls that it declares.")
@@ -250,7 +231,7 @@ class Progress:
         """Returns the end with the whole text of its reply, and with a note on earlier ones that are odd."""
         output = self._replies[done.reply.call.number]
         notes = [note for reply in self._replies if reply is not output and (note := _odd(reply))]
-        return Done(output, "; ".join(filter(None, [done.note, *notes])))
+        return Done(output, "; ".join(filter(None, [done.note, *notes])), done.context)
 
     def _call(self, ask: Ask) -> StepCall:
         same = ((one.turns, one.changes, one.model) for one in self._asks)

@@ -11,7 +11,7 @@ from tests.ui import pages
 from tests.ui.pages import press, ran, shown
 
 pytestmark = pytest.mark.usefixtures("endpoint")
-OF_RETRIEVAL = {"run_collections", "run_retrievers", "run_chunk_orders"}
+OF_RETRIEVAL = {"run_collections", "run_retrievers", "run_chunk_orders", "run_queries", "run_reranks"}
 
 
 def test_compose_shows_what_is_retrieved_and_keeps_the_setting(library: Library) -> None:

@@ -11,12 +11,12 @@ from promptgrid.documents.gold import GOLD, parse_gold
 from promptgrid.documents.measures import RetrievalMeasures, measured_passages
 from promptgrid.documents.retrievers import ChunkIndex, load_index
 from promptgrid.errors import PromptgridError
-from promptgrid.grid.contexts import Passages
 from promptgrid.store import Database
 from promptgrid.store.cell_columns import case_texts
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.retrieved import RetrievalSetting, RunRetrieval, retrieval_of_run
 from promptgrid.store.runs import find_run
+from promptgrid.techniques.passages import Passages
 
 _WHOLE = ("all", "oracle")  # retrievers that do not choose among chunks
 
@@ -27,7 +27,7 @@ class MeasuredRun:
 
     retrieval  what its cells show
     gold       the gold passages of each case, by its id; a case without a readable gold cell is missing
-    measures   by (the id of the setting, the id of the case), for the cases in `gold`
+    measures   by (the id of the context, the id of the case), for the cases in `gold`
     """
 
     retrieval: RunRetrieval
@@ -43,13 +43,11 @@ def measured_run(database: Database, run_id: str) -> MeasuredRun | None:
         return None
     gold = _gold(database, run_id)
     created = find_run(database, run_id).created
-    indexes = {setting: _index(database, one, created) for setting, one in retrieval.settings.items()}
+    indexes = {one: _index(database, one, created) for one in set(retrieval.settings.values())}
     measures = {
-        (setting, case_id): _measured(
-            retrieval.shown.get((setting, case_id), ()), gold[case_id], retrieval.settings[setting], indexes[setting]
-        )
-        for setting, case_id in dict.fromkeys(retrieval.of_cell.values())
-        if case_id in gold
+        (name, case_id): _measured(retrieval.shown.get((name, case_id), ()), gold[case_id], setting, indexes[setting])
+        for name, case_id in dict.fromkeys(retrieval.of_cell.values())
+        if case_id in gold and (setting := retrieval.settings[name])
     }
     return MeasuredRun(retrieval, gold, measures)
 

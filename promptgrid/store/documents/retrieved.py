@@ -12,14 +12,21 @@ from sqlalchemy.dialects.sqlite import insert
 
 from promptgrid.cases.table import Case
 from promptgrid.grid import Point
-from promptgrid.grid.contexts import Context, Passages, RetrievedPassage
 from promptgrid.prompt import Parameters
 from promptgrid.prompt.retrieval import retrieval_id
 from promptgrid.store.database import Database, Row, storable, write_many
 from promptgrid.store.documents.tables import document_texts, retrieved
 from promptgrid.store.schema import cases, cells
+from promptgrid.techniques.passages import Context, Passages, RetrievedPassage, context_id
 
 _INSERT = insert(retrieved).on_conflict_do_nothing()
+_ASKS = (cells.c.query.not_in(["as-asked"])) | (cells.c.rerank.not_in(["none"]))  # a model decides what is shown
+_CONTEXT = sa.case((_ASKS, sa.func.coalesce(cells.c.shown, "")), else_=cells.c.retrieval)
+_SHOW = (
+    cells.update()
+    .where(cells.c.run_id == sa.bindparam("of_run"), cells.c.position == sa.bindparam("at"))
+    .values(shown=sa.bindparam("context"))
+)
 _TEXTS = 64  # kept in memory
 _CASES = 64  # whose passages are read at once
 _FIELDS = ("document", "digest", "title", "page", "start", "end", "rank", "score")
@@ -41,8 +48,8 @@ def retrieved_of(database: Database, run_id: str, position: int) -> Passages:
     mine = (cells.c.run_id == run_id) & (cells.c.position == position)
     joined = cells.join(cases, (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position))
     with database.read() as connection:
-        cell = connection.execute(sa.select(cells.c.retrieval, cases.c.case_id).select_from(joined).where(mine)).first()
-    return StoredContexts(database, run_id, at_once=1).of(cell.retrieval, cell.case_id) if cell else ()
+        cell = connection.execute(sa.select(_CONTEXT, cases.c.case_id).select_from(joined).where(mine)).first()
+    return StoredContexts(database, run_id, at_once=1).of(*cell) if cell else ()
 
 
 class StoredContexts:
@@ -66,6 +73,11 @@ class StoredContexts:
         if case_id not in self._lot:
             self._lot = self._read(case_id)
         return self._lot[case_id].get(retrieval, ())
+
+    def search(self, parameters: Parameters, case: Case, queries: Sequence[str]) -> Context:
+        """Returns what these queries have found for the run before; no passages if they have not been searched for."""
+        name = context_id(retrieval_id(parameters), queries)
+        return Context(name, self.of(name, case.id))
 
     def _read(self, case_id: str) -> Mapping[str, Mapping[str, Passages]]:
         """Returns the passages of this case and of those that follow it in the run, which are asked for next."""
@@ -94,7 +106,7 @@ class StoredContexts:
 
 
 class RetrievalSetting(NamedTuple):
-    """How the cells with one `retrieval_id` retrieve, as they were planned; None: that parameter is not set."""
+    """How the cells with one context retrieve, as they were planned; None: that parameter is not set."""
 
     collection: str | None
     chunker: str | None
@@ -106,9 +118,10 @@ class RetrievalSetting(NamedTuple):
 class RunRetrieval:
     """What the cells of a run show of documents.
 
-    settings  the settings of retrieval, by `retrieval_id`
-    of_cell   for each cell that retrieves, (the id of its setting, the id of its case), by the cell's position
-    shown     the passages by (the id of the setting, the id of the case), in the order of the prompt; their `text` is
+    settings  the settings of retrieval, by the id of a context (`Context.id`)
+    of_cell   for each cell that retrieves, (the id of its context, the id of its case), by the cell's position; a cell
+              whose model has not decided yet what it is shown is missing
+    shown     the passages by (the id of the context, the id of the case), in the order of the prompt; their `text` is
               left out (""). A pair is missing if nothing was found
     """
 
@@ -120,9 +133,9 @@ class RunRetrieval:
 def retrieval_of_run(database: Database, run_id: str) -> RunRetrieval | None:
     """Returns what the cells of the run show of documents; None if none of its cells retrieves."""
     of_case = (cases.c.run_id == cells.c.run_id) & (cases.c.position == cells.c.case_position)
-    mine = (cells.c.run_id == run_id) & (cells.c.retrieval != "")
-    settings = sa.select(cells.c.retrieval, *(cells.c[name] for name in RetrievalSetting._fields)).where(mine)
-    of_cell = sa.select(cells.c.position, cells.c.retrieval, cases.c.case_id).join(cases, of_case).where(mine)
+    mine = (cells.c.run_id == run_id) & (_CONTEXT != "")
+    settings = sa.select(_CONTEXT, *(cells.c[name] for name in RetrievalSetting._fields)).where(mine)
+    of_cell = sa.select(cells.c.position, _CONTEXT, cases.c.case_id).join(cases, of_case).where(mine)
     passages = sa.select(retrieved.c.retrieval, retrieved.c.case_id, *_COLUMNS).where(retrieved.c.run_id == run_id)
     shown: dict[tuple[str, str], Passages] = {}
     with database.read() as connection:
@@ -139,6 +152,24 @@ def insert_contexts(connection: sa.Connection, run_id: str, contexts: Mapping[tu
     """Stores the contexts, by the id of the case and of the setting; one that the run has stays as it is."""
     rows = [row for (case_id, _), context in contexts.items() for row in _rows(run_id, case_id, context)]
     write_many(connection, _INSERT, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class CellContext:
+    """What a search has found while a run is carried out, for a case. `position` is that of the cell whose prompt shows
+    it (None: it is not shown as it was found)."""
+
+    case_id: str
+    context: Context
+    position: int | None = None
+
+
+def insert_found(connection: sa.Connection, run_id: str, found: Sequence[CellContext]) -> None:
+    """Stores what searches have found, and which cells show it."""
+    if found:
+        insert_contexts(connection, run_id, {(one.case_id, one.context.id): one.context for one in found})
+        rows = [(one.position, one.context.id) for one in found if one.position is not None]
+        write_many(connection, _SHOW, [{"of_run": run_id, "at": at, "context": name} for at, name in rows])
 
 
 def _rows(run_id: str, case_id: str, context: Context) -> Sequence[Row]:

@@ -12,6 +12,7 @@ from promptgrid.errors import PromptgridError
 from promptgrid.export.cells import guarded
 from promptgrid.grading.python_switch import check_switch
 from promptgrid.humanize import dollars
+from promptgrid.prompt.parameters import RETRIEVAL_PARAMETERS, parameters_from
 from promptgrid.runner import client, phrases
 from promptgrid.store import Database, plans, results, runs
 from promptgrid.store.results import ResultRow
@@ -57,9 +58,10 @@ def run_again_button(database: Database, run: RunInfo, reply: ResultRow) -> None
     """Draws the button that sends the request of the cell once more. The new reply is one more sample."""
     prompt = plans.named_prompt(database, f"{reply.prompt}@{reply.prompt_version}")
     models = sum(check.model != "" for check in plans.planned_checks(database, run.id))
+    retrieves = parameters_from({name: reply.parameters.get(name) for name in RETRIEVAL_PARAMETERS})
     cost = f" The last reply cost {dollars(reply.cost_usd)}." if reply.cost_usd else ""
     st.button(
-        calls_label("Run again", most_calls(prompt, reply.technique) + models),
+        calls_label("Run again", most_calls(prompt, reply.technique, retrieves) + models),
         key="compare_again",
         type="tertiary",
         disabled=run.status in ACTIVE or reply.status == "too_long",

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from promptgrid.errors import PromptError
-from promptgrid.techniques import TECHNIQUES, WORDING
+from promptgrid.techniques import TECHNIQUES, WORDING, retrieval
 from promptgrid.ui.compose import state
 from promptgrid.ui.compose.answer_rule import rule_fields, rule_title
 from promptgrid.ui.compose.chain import chain_editor
@@ -195,5 +195,6 @@ def _wording(language: str) -> None:
 
 
 def _users_of_words() -> dict[str, list[str]]:
-    """Returns, for each text that techniques add to a prompt, the techniques that use it."""
-    return {name: [text for text, one in TECHNIQUES.items() if name in one.words] for name in state.WORDS}
+    """Returns, for each text that techniques and retrieval add to a prompt, the techniques or settings that use it."""
+    techniques = {name: [text for text, one in TECHNIQUES.items() if name in one.words] for name in state.WORDS}
+    return techniques | {name: [setting] for name, setting in retrieval.WORDS.items()}

@@ -16,13 +16,13 @@ from promptgrid.connections import BUILTIN, connect, settings
 from promptgrid.documents.contexts import context_of, with_contexts
 from promptgrid.errors import MissingVariables, PromptgridError
 from promptgrid.grid import Plan
-from promptgrid.grid.contexts import Context, context_text
 from promptgrid.grid.doubts import VOTES, examples_doubts
 from promptgrid.library.chains import with_texts
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.chained import step_prompt
 from promptgrid.prompt.tools.protocol import definitions
 from promptgrid.techniques import StepCall, Turn
+from promptgrid.techniques.passages import Context, context_text
 from promptgrid.ui.compose import opened, state
 from promptgrid.ui.compose.answer_rule import rule_notes
 from promptgrid.ui.compose.attempt import last_replies
@@ -214,7 +214,7 @@ def _budget(prompt: Prompt, turns: Sequence[Turn], model: str, context: Context)
     if budget.more_examples is not None:
         st.caption(f"{budget.more_examples:,} more examples of this length fit.")
     if context.id:
-        retrieved_note(context, budget)
+        retrieved_note(context, budget, prompt.parameters)
     with st.expander("Try another limit", key="compose_context_open", on_change="rerun") as expander:
         if expander.open:
             context_view(turns, model, reserve, key="compose_context", api=prompt.api)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from promptgrid.grid.contexts import Context
+from promptgrid.humanize import many
+from promptgrid.prompt import Parameters
+from promptgrid.prompt.retrieval import retrieval_calls
+from promptgrid.techniques.passages import Context
 from promptgrid.tokens import ContextUse
 from promptgrid.ui.widgets.plain import plain
 
 
-def retrieved_note(context: Context, use: ContextUse) -> None:
-    """Draws a line on the passages of the context; `use` is how the request fills the model's context limit."""
+def retrieved_note(context: Context, use: ContextUse, parameters: Parameters) -> None:
+    """Draws a line on the passages of the context; `use` is how the request fills the model's context limit,
+    `parameters` are those of the prompt."""
+    if calls := retrieval_calls(parameters):
+        st.caption(f"Shown is what the question finds as asked; what is sent takes {many(calls, 'call')} to decide.")
     if not context.passages:
         st.caption("Nothing is retrieved for this case: the context is empty.")
         return

@@ -14,7 +14,7 @@ from promptgrid.endpoint import Reply
 from promptgrid.errors import PromptgridError
 from promptgrid.humanize import dollars, latency
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.techniques import answer_marker, most_calls
+from promptgrid.techniques import answer_marker
 from promptgrid.ui.compose.attempt import Try
 from promptgrid.ui.compose.preview import call_as_code, plan_now, step_plan
 from promptgrid.ui.compose.values import expected_answer
@@ -134,7 +134,7 @@ def _draw(attempt: Try, running: bool) -> None:
 
 def _replies(cell: TriedCell) -> None:
     """Draws the reply of a technique of one call; of several, the list of its steps with the reply of each."""
-    if most_calls(cell.point.prompt, cell.point.technique) == 1:
+    if cell.point.most_calls == 1:
         text = next((step.reply.text if step.reply else step.text for step in cell.steps), "")
         st.code(text or " ", language=None, wrap_lines=True, height=REPLY_HEIGHT)
         return

@@ -9,7 +9,7 @@ import streamlit as st
 
 from promptgrid.prompt.parameters import SPECS
 from promptgrid.techniques import TECHNIQUES, known_technique, technique_calls
-from promptgrid.techniques.steps import NumberOption, TechniqueOption
+from promptgrid.techniques.options import NumberOption, TechniqueOption
 
 T = TypeVar("T")
 _MOST_IN_BROWSER = 2**53 - 1
