@@ -117,8 +117,7 @@ class Group:
 
 
 def waiting_runs(database: Database) -> list[str]:
-    """Returns the ids of the runs that a runner should carry out, oldest first: queued runs, and runs whose runner
-    died.
+    """Returns the ids of the runs that a runner should carry out, oldest first: queued, or left by a dead runner.
 
     The caller must hold the runner lock of the data folder. Only then is it certain that a run in progress has lost its
     runner.
@@ -140,9 +139,9 @@ def claim(database: Database, run_id: str) -> int:
 
 def status_and_epoch(database: Database, run_id: str) -> tuple[RunStatus, int]:
     """Returns the run's status, which a user may have changed, and its epoch, that of the latest claim."""
-    query = sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)
     with database.read() as connection:
-        return connection.execute(query).one()._tuple()
+        row = connection.execute(sa.select(runs.c.status, runs.c.epoch).where(runs.c.id == run_id)).one()
+    return row.status, row.epoch
 
 
 def pending_count(database: Database, run_id: str) -> int:
