@@ -26,7 +26,6 @@ from promptgrid.store.database import Database, now, one_behind, storable, write
 from promptgrid.store.documents.retrieved import ContextsByCase, contexts_of, insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
-from promptgrid.techniques.passages import Context
 
 _INSERT_ROWS = 4000
 _64_BITS = 2**64 - 1
