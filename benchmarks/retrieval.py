@@ -4,6 +4,8 @@ python benchmarks/retrieval.py measures        needs `pip install ranx pytrec_ev
 python benchmarks/retrieval.py speed [CHUNKS]  100,000 chunks of 60 words, and of vectors with 384 numbers
 python benchmarks/retrieval.py runs [CELLS]    a run that retrieves beside one with the same texts in a column
 python benchmarks/retrieval.py quality         all retrievers over the collections that come with promptgrid
+python benchmarks/retrieval.py halves          hybrid against its halves; Chinese BM25 against words of a segmenter: needs
+                                               `pip install jieba` (beside promptgrid)
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +227,71 @@ def quality() -> None:
                     print(f"{name:16} {chunker!s:20} {retriever!s:10} k=3  {line}")
 
 
+def halves() -> None:
+    """Prints recall and MRR at k = 3 of BM25, embedding and hybrid over the shipped collections, the difference of
+    hybrid from its better half by question, and for Chinese BM25 over the words of the segmenter jieba."""
+    from promptgrid.cases.table import read_cases
+    from promptgrid.documents.chunkers import Chunker
+    from promptgrid.documents.evaluation import evaluate, questions_of
+    from promptgrid.documents.retrievers import ChunkIndex, Retriever, load_index
+    from promptgrid.documents.samples import add_sample, sample_cases, sample_names
+    from promptgrid.store import Database
+    from promptgrid.store.documents import collections
+
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(Path(folder) / "retrieval.sqlite3")
+        for name in sample_names():
+            list(add_sample(database, name))
+            for chunker in (Chunker("sentences", 60), Chunker("recursive", 120), Chunker("headings", 200)):
+                index = load_index(database, collections.find(database, name).id, chunker)
+                questions = [one for one in questions_of(read_cases(sample_cases(name)).cases, index) if one.gold]
+                results = {
+                    kind: evaluate(database, index, Retriever(kind), questions, 3)
+                    for kind in ("bm25", "embedding", "hybrid")
+                }
+                if name.endswith("-zh"):
+                    with _segmented():
+                        other = ChunkIndex(index.documents, chunker)
+                        results["words of jieba"] = evaluate(database, other, Retriever("bm25"), questions, 3)
+                for measure in ("recall", "reciprocal_rank"):
+                    values = {one: [getattr(r.measures, measure) for r in some] for one, some in results.items()}
+                    print(f"{name:14} {chunker!s:18} {measure:15}", _against(values))
+
+
+def _against(values: dict[str, list[float]]) -> str:
+    """Returns the means, and the differences of hybrid from its better half, and of BM25 from the segmenter's words."""
+    means = {name: float(np.mean(one)) for name, one in values.items()}
+    better = max(("bm25", "embedding"), key=means.__getitem__)
+    pairs = [("hybrid", better), ("bm25", "words of jieba")]
+    differences = [_difference(values, *pair) for pair in pairs if pair[1] in values]
+    return "  ".join([*(f"{name} {mean:.3f}" for name, mean in means.items()), *differences])
+
+
+def _difference(values: dict[str, list[float]], one: str, other: str) -> str:
+    from promptgrid.stats import bca_interval
+
+    differences = np.array(values[one]) - np.array(values[other])
+    interval = bca_interval(differences, seed=0)
+    band = f" ({interval.low:+.3f} to {interval.high:+.3f})" if interval else ""
+    return f"[{one} - {other}: {differences.mean():+.3f}{band}, {int((differences < 0).sum())} questions worse]"
+
+
+@contextmanager
+def _segmented() -> Iterator[None]:
+    """Lets BM25 take the words of jieba as terms."""
+    import jieba
+
+    from promptgrid.documents import bm25
+
+    jieba.setLogLevel(60)
+    ours = bm25.terms, bm25.query_terms
+    bm25.terms = bm25.query_terms = lambda text: [one for one in jieba.lcut(text.lower()) if any(map(str.isalnum, one))]
+    try:
+        yield
+    finally:
+        bm25.terms, bm25.query_terms = ours
+
+
 if __name__ == "__main__":
     match sys.argv[1:]:
         case ["measures"]:
@@ -236,5 +305,7 @@ if __name__ == "__main__":
             runs(int(rest[0]) if rest else 1_000)
         case ["quality"]:
             quality()
+        case ["halves"]:
+            halves()
         case _:
             print(__doc__)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from promptgrid.documents.embedders import Matrix
 
 _RRF = 60.0  # of the paper
+_DIGITS = 12  # sums of the same ranks in another order differ by less
 
 Ranked = list[tuple[int, float]]
 """(number of the item, its score), the best first."""
@@ -36,12 +37,18 @@ def best(scores: NDArray[Any], k: int, least: float = float("-inf")) -> Ranked:
 
 def fused(rankings: Sequence[Ranked], k: int) -> Ranked:
     """Returns the best `k` items of several rankings by reciprocal rank fusion: the score of an item is the sum of
-    1 / (60 + its rank) over the rankings that have it. Equal scores are ordered by number."""
+    1 / (60 + its rank) over the rankings that have it. Of items that are equal by their ranks, as first and second are
+    to second and first, that with the higher scores is better: each ranking's scores from 0, its lowest, to 1. Items
+    that are equal by these too are ordered by number."""
     scores: dict[int, float] = {}
+    shares: dict[int, float] = {}
     for ranking in rankings:
-        for rank, (number, _) in enumerate(ranking, 1):
+        low, high = (ranking[-1][1], ranking[0][1]) if ranking else (0.0, 0.0)
+        for rank, (number, score) in enumerate(ranking, 1):
             scores[number] = scores.get(number, 0.0) + 1 / (_RRF + rank)
-    return sorted(scores.items(), key=lambda item: (-item[1], item[0]))[:k]
+            shares[number] = shares.get(number, 0.0) + ((score - low) / (high - low) if high > low else 0.0)
+    order = sorted(scores, key=lambda number: (-round(scores[number], _DIGITS), -shares[number], number))
+    return [(number, scores[number]) for number in order[:k]]
 
 
 def cosines(matrix: NDArray[np.float32], query: Matrix) -> NDArray[np.float32]:

@@ -76,3 +76,10 @@ def test_fused_ranks_are_sums_of_reciprocals() -> None:
     assert fused([one, other], 5) == [(2, 1 / 62 + 1 / 61), (7, 1 / 61), (5, 1 / 62)]
     assert fused([[(4, 1.0)], [(3, 1.0)]], 1) == [(3, 1 / 61)]
     assert Counter(dict(fused([], 3))) == Counter()
+
+
+def test_items_that_are_equal_by_rank_are_ordered_by_their_scores() -> None:
+    close, clear = [(1, 9.0), (2, 8.9), (3, 0.0)], [(2, 0.9), (1, 0.3), (3, 0.1)]
+    assert [number for number, _ in fused([close, clear], 3)] == [2, 1, 3]
+    assert [number for number, _ in fused([clear, close], 3)] == [2, 1, 3]
+    assert [number for number, _ in fused([[(2, 1.0)], [(1, 1.0)], []], 3)] == [1, 2]
