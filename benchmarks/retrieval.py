@@ -4,8 +4,8 @@ python benchmarks/retrieval.py measures        needs `pip install ranx pytrec_ev
 python benchmarks/retrieval.py speed [CHUNKS]  100,000 chunks of 60 words, and of vectors with 384 numbers
 python benchmarks/retrieval.py runs [CELLS]    a run that retrieves beside one with the same texts in a column
 python benchmarks/retrieval.py quality         all retrievers over the collections that come with promptgrid
-python benchmarks/retrieval.py halves          hybrid against its halves; Chinese BM25 against words of a segmenter: needs
-                                               `pip install jieba` (beside promptgrid)
+python benchmarks/retrieval.py halves          hybrid against its halves; Chinese BM25 against the words of a segmenter:
+                                               needs `pip install jieba` (beside promptgrid)
 """
 
 from __future__ import annotations
@@ -284,12 +284,15 @@ def _segmented() -> Iterator[None]:
     from promptgrid.documents import bm25
 
     jieba.setLogLevel(60)
-    ours = bm25.terms, bm25.query_terms
-    bm25.terms = bm25.query_terms = lambda text: [one for one in jieba.lcut(text.lower()) if any(map(str.isalnum, one))]
+    module: Any = bm25
+    ours = module.terms, module.query_terms
+    module.terms = module.query_terms = lambda text: [
+        one for one in jieba.lcut(text.lower()) if any(map(str.isalnum, one))
+    ]
     try:
         yield
     finally:
-        bm25.terms, bm25.query_terms = ours
+        module.terms, module.query_terms = ours
 
 
 if __name__ == "__main__":
