@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: run test test-tune tune-demo fuzz check bench reference screenshots
+.PHONY: run test test-busy test-tune tune-demo fuzz check bench reference screenshots
 
 run: .venv/installed
 	$(BIN)/promptgrid
 
 test: .venv/installed-dev
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+test-busy: .venv/installed-dev  # ten rounds beside a busy loop on each core; ARGS="--rounds 1 -- tests/runner" for a part
+	$(BIN)/python -m benchmarks.busy $(ARGS)
 
 test-tune: .venv-tune/installed  # a real tuning, with PyTorch in an environment of its own
 	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py tests/tuning/test_folder_model.py $(ARGS)
