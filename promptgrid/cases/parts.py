@@ -15,7 +15,6 @@ import math
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import chain
 from types import MappingProxyType
 from typing import Literal, get_args
@@ -36,6 +35,7 @@ GROUP = "group"
 """The default name of the column that groups cases."""
 
 _KEY = b"promptgrid parts 1"  # another key would change the part of every case
+_EVERY = ""  # counts the cases of every part
 _NAMED, _NAME_CHARS = 3, 60  # cases that a note names, and characters of each
 
 
@@ -57,6 +57,7 @@ def parted(
     contents = digests(cases, group) if contents is None else contents
     draws, by_group = _Drawn(), dict[str, str]()
     parts: list[str] = []
+    placed = Packed[Case]()
     for place, (case, digest) in enumerate(zip(cases, contents, strict=True)):
         name = plain_text(case.inputs.get(column, "")) if column else ""
         follows = by_group.get(name) or (parts[alike[place].of] if place in alike else "")
@@ -68,7 +69,8 @@ def parted(
         if name:
             by_group.setdefault(name, part)
         parts.append(part)
-    return Packed(replace(case, part=part) for case, part in zip(cases, parts, strict=True))
+        placed.append(Case(case.id, case.inputs, case.expected, part, case.checks))  # `replace` is three times slower
+    return placed
 
 
 def content_digest(case: Case, group: str = "") -> int:
@@ -100,12 +102,13 @@ class _Drawn:
 
     def count(self, expected: str | None, part: str) -> None:
         """Records that a case with this expected answer has this part, so that later draws keep the shares even."""
-        self._counts["answer", expected][part] += 1
-        self._counts["all", None][part] += 1
+        for counts in (self._counts["answer", expected], self._counts["all", None]):
+            counts[part] += 1
+            counts[_EVERY] += 1
 
 
 def _room(counts: Counter[str], part: Part, above: int) -> bool:
-    return counts[part] + 1 <= SHARES[part] * (counts.total() + 1) + above
+    return counts[part] + 1 <= SHARES[part] * (counts[_EVERY] + 1) + above
 
 
 def _exponential(part: Part, text: str) -> float:
