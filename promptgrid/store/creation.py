@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain, count, islice
 from operator import itemgetter
@@ -81,7 +81,7 @@ def create_run(
         "fair_for": fair_for,
     }
     # Planning renders templates and asks endpoints for token counts: do it outside the write lock.
-    lots = _lots(plan, planned)
+    lots = _lots(run_id, plan, planned)
     first = next(lots, ([], {}))
     with database.write() as connection:
         connection.execute(runs.insert(), row)
@@ -123,34 +123,35 @@ def _insert_cases(connection: sa.Connection, run_id: str, numbered: Iterable[tup
         write_many(connection, _INSERT_CASE, lot)
 
 
-_Lot = tuple[list[tuple[PlannedPoint, list[Any]]], ContextsByCase]
-"""Planned points in groups, each with a point that stands for the group and the values of `_OWN` of all its points one
-after another; and what was retrieved for them."""
+_Lot = tuple[list[tuple[Sequence[Any], list[Any]]], ContextsByCase]
+"""Planned points in groups, each with the values of `_SHARED`, and those of `_OWN` of all its points one after another;
+and what was retrieved for them."""
 
 
-def _lots(plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[_Lot]:
+def _lots(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[_Lot]:
     """Yields the points, as many at a time as are written at once. The points of a group have equal columns but for
     those in `_OWN`."""
     placed = zip(count(0, plan.samples), planned, strict=False)
     while lot := list(islice(placed, max(1, _INSERT_ROWS // plan.samples))):
-        groups: dict[object, tuple[PlannedPoint, list[Any]]] = {}
+        groups: dict[object, tuple[Sequence[Any], list[Any]]] = {}
         for position, one in lot:
             point = one.point
             variant = id(point.variant)  # held by what was decided for the plan
             like = (id(point.prompt), point.technique, point.model_ref, variant, point.context.id, one.too_long)
-            own = groups.setdefault(like, (one, []))[1]
-            own += (position, point.case_position, point.key, one.count.tokens)
+            if like not in groups:
+                row = _point_row(run_id, one)
+                groups[like] = [row[name] for name in _SHARED], []
+            groups[like][1].extend((position, point.case_position, point.key, one.count.tokens))
         yield list(groups.values()), contexts_of(one.point for _, one in lot)
 
 
 def _insert_cells(database: Database, run_id: str, samples: int, lots: Iterable[_Lot]) -> int:
     """Inserts the cells of all samples of the points, and returns the number of points."""
+    size = len(_OWN) * _POINTS
 
     def write(lot: _Lot) -> int:
         with database.write() as connection:
-            for one, own in lot[0]:
-                row, size = _point_row(run_id, one), len(_OWN) * _POINTS
-                shared = [row[name] for name in _SHARED]
+            for shared, own in lot[0]:
                 for values in (own[start : start + size] for start in range(0, len(own), size)):
                     insert = _insert_points(len(values) // len(_OWN))
                     connection.exec_driver_sql(insert, (samples, *shared, *values))
