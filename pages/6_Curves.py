@@ -18,5 +18,6 @@ follow_run.watch_run(database(), run)
 curves.missing_values(run, curve)
 if len(curve.values) > 1:
     curves.curve_charts(run, curve, lines)
+    curves.retrieval_charts(run, curve, lines)
 curves.cost_chart(run, curve, lines)
 curves.remarks(database(), run, curve)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from promptgrid.store import Database
 
 _HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "characters")
+_RETRIEVED = {"hit": "hit", "recall": "recall", "precision": "precision", "reciprocal_rank": "MRR", "ndcg": "nDCG",
+              "retrieved_tokens": "retrieved tokens"}  # fmt: skip
 
 
 @click.command()
@@ -30,14 +32,15 @@ _HEADS = ("cases", "score", "95 %", "distinct", "entropy", "similarity", "charac
 @click.option("--json", "as_json", is_flag=True)
 @click.option(
     "--over",
-    type=click.Choice([spec.column for spec in AXIS_SPECS]),
+    type=click.Choice([*(spec.column for spec in AXIS_SPECS), "chunk_size"]),
     default=AXIS_SPECS[0].column,
     show_default=True,
     help="The parameter.",
 )
 @part_option
 def curve(run: str, csv_path: Path | None, as_json: bool, over: str, part: str) -> None:
-    """Show score, variety and length over the values of a parameter. RUN is an id, its beginning, or `last`."""
+    """Show score, variety, length, and what was retrieved, over the values of a parameter. RUN is an id, its beginning,
+    or `last`."""
     from promptgrid.cli import sheet
     from promptgrid.curves.curve import curve as curve_of
     from promptgrid.export.csv_out import write_table
@@ -56,8 +59,13 @@ def curve(run: str, csv_path: Path | None, as_json: bool, over: str, part: str) 
     if as_json:
         echo_json(json.dumps({"points": rows, "left_out": list(curve_data.left_out)}))
     elif not csv_path:
-        lines = [_line(curve_data.spec, point) for point in curve_data.points if point.cases]
-        echo(sheet.table(["line", over, *_HEADS], lines))
+        heads = _RETRIEVED if curve_data.retrieves else {}
+        lines = [
+            [*_line(curve_data.spec, point), *(_number(point.retrieval.get(name)) for name in heads)]
+            for point in curve_data.points
+            if point.cases
+        ]
+        echo(sheet.table(["line", over, *_HEADS, *heads.values()], lines))
         for sentence in curve_data.left_out:
             echo(sentence)
 

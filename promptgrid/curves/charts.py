@@ -24,7 +24,8 @@ _NO_XML = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010
 class Measure:
     """One figure that can be drawn as a curve: its `column` (a field of CurvePoint), the titles of its chart and its
     axis, a sentence `about` it, the d3 `format` of its values, and whether it is a share from 0 to 1. `over` is the
-    field of CurvePoint with the number of cases that a point rests on."""
+    column with the number of cases that a point rests on; with `band`, the columns NAME_low and NAME_high have the 95 %
+    interval."""
 
     column: str
     title: str
@@ -33,11 +34,12 @@ class Measure:
     format: str
     share: bool = False
     over: str = "cases"
+    band: bool = False
 
 
 MEASURES: Sequence[Measure] = (
     Measure("score", "Score", "score", "Mean over the cases; the band is its 95 % interval.", ".0%",
-            share=True, over="scored_cases"),
+            share=True, over="scored_cases", band=True),
     Measure("distinct", "Distinct answers", "answers per case", "Different answers among the samples of a case.", ".2f",
             over="varied_cases"),
     Measure("entropy_bits", "Entropy", "bits", "How much the answers of a case vary; 0: always the same.", ".2f",
@@ -47,21 +49,38 @@ MEASURES: Sequence[Measure] = (
             share=True, over="similarity_cases"),
     Measure("characters", "Length", "characters", "Mean length of a reply.", ",.0f"),
 )  # fmt: skip
+_BAND = "the band is its 95 % interval over the questions with gold"
+RETRIEVAL_MEASURES: Sequence[Measure] = (
+    Measure("hit", "Hit", "hit", f"The share of questions whose passages hold gold; {_BAND}.", ".0%",
+            share=True, over="hit_cases", band=True),
+    Measure("recall", "Recall of gold", "recall", f"The share of the gold that was shown; {_BAND}.", ".0%",
+            share=True, over="recall_cases", band=True),
+    Measure("precision", "Precision of gold", "precision", f"The share of what was shown that is gold; {_BAND}.", ".0%",
+            share=True, over="precision_cases", band=True),
+    Measure("reciprocal_rank", "MRR", "mean reciprocal rank", f"1 / the rank of the first passage with gold; {_BAND}.",
+            ".2f", share=True, over="reciprocal_rank_cases", band=True),
+    Measure("ndcg", "nDCG", "nDCG", f"Gain by rank, as a share of the best possible; {_BAND}.", ".2f",
+            share=True, over="ndcg_cases", band=True),
+    Measure("retrieved_tokens", "Retrieved tokens", "tokens", "Tokens of the passages, by the chunker's count.",
+            ",.0f", over="retrieved_tokens_cases", band=True),
+)  # fmt: skip
+"""The measures of what was retrieved, which need no reply but gold, in the order of the page."""
+
 PERCENT: Mapping[str, Any] = {"labelExpr": "format(100 * datum.value, '.0f') + ' %'"}
 Y_AXIS: Mapping[str, Any] = {"tickCount": 5, "labelFlush": False}  # else the outer labels leave their grid lines
 
 
 def rows_of(curve: Curve, measure: Measure, lines: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Returns the data of a measure's chart: one row per point of a line where the measure is known. A row has the
-    fields `line`, the axis (by its name), the measure's column, for the score its interval, the number of cases that
-    the point rests on (the field `measure.over`), `cases` and `samples`. `lines` names the lines to include; empty:
-    all."""
-    more = ["score_low", "score_high"] if measure.column == "score" else []
+    fields `line`, the axis (by its name), the measure's column, the interval of one with a band, the number of cases
+    that the point rests on (the field `measure.over`), `cases` and `samples`. `lines` names the lines to include;
+    empty: all."""
+    more = [f"{measure.column}_low", f"{measure.column}_high"] if measure.band else []
     names = list(dict.fromkeys(["line", curve.axis, measure.column, *more, measure.over, "cases", "samples"]))
     return [
         {name: row[name] for name in names}
         for point, row in zip(curve.points, curve.rows, strict=True)
-        if point.drawn and getattr(point, measure.column) is not None and (not lines or point.line in lines)
+        if point.drawn and row.get(measure.column) is not None and (not lines or point.line in lines)
     ]
 
 
@@ -84,7 +103,7 @@ def curve_chart(
 
     x = _x(curve)
     scale = alt.Scale(domain=[0, 1]) if measure.share else alt.Scale(zero=False, nice=True)
-    axis = alt.Axis(**(PERCENT if measure.column == "score" else {"format": measure.format}), **Y_AXIS)
+    axis = alt.Axis(**(PERCENT if measure.format == ".0%" else {"format": measure.format}), **Y_AXIS)
     y = alt.Y(f"{measure.column}:Q", title=measure.axis, scale=scale, axis=axis)
     base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, **colour(curve, lines, legend))
     tooltip = [
@@ -97,9 +116,10 @@ def curve_chart(
         base.mark_line(strokeWidth=2).encode(y=y),
         base.mark_point(filled=True, size=60, opacity=1).encode(y=y, tooltip=tooltip, **shape(curve, lines, legend)),
     ]
-    if measure.column == "score":
-        tooltip[3:3] = [alt.Tooltip("score_low:Q", format=".0%"), alt.Tooltip("score_high:Q", format=".0%")]
-        band = {"y": alt.Y("score_low:Q", title=measure.axis, scale=scale, axis=axis), "y2": alt.Y2("score_high:Q")}
+    if measure.band:
+        low, high = f"{measure.column}_low:Q", f"{measure.column}_high:Q"
+        tooltip[3:3] = [alt.Tooltip(low, format=measure.format), alt.Tooltip(high, format=measure.format)]
+        band = {"y": alt.Y(low, title=measure.axis, scale=scale, axis=axis), "y2": alt.Y2(high)}
         layers.insert(0, base.mark_area(opacity=0.12).encode(**band))
         layers.insert(1, base.mark_rule(opacity=0.45).encode(**band))  # a single point has no area
     return alt.LayerChart(layer=layers)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from promptgrid import compare, stats
 from promptgrid.compare import Facts, Variant
 from promptgrid.compare.aggregate import Bools, Longs, mean_by
-from promptgrid.compare.axes import PARAMETER_AXES, Axis, AxisValue, heads, in_axis_order
+from promptgrid.compare.axes import PARAMETER_AXES, Axis, AxisValue, heads
 from promptgrid.compare.facts import STATUSES
 from promptgrid.curves.prices import AnswerPrices, CurvePoint, with_front
+from promptgrid.curves.retrieval import CHUNK_SIZE, COLUMNS, RetrievalMeans, axis_spec, axis_values, chunk_axes
 from promptgrid.prompt.parameters import ParameterSpec
 from promptgrid.stats.intervals import Floats
 from promptgrid.stats.samples import COMPARED
@@ -55,21 +56,33 @@ class Curve:
 
     @property
     def spec(self) -> ParameterSpec:
-        return PARAMETER_AXES[self.axis]
+        return axis_spec(self.axis)
 
     @property
     def values(self) -> list[AxisValue]:
         """The distinct values of the points that are drawn, in the order of the axis."""
-        return in_axis_order(self.axis, (point.value for point in self.points if point.drawn))
+        return sorted({point.value for point in self.points if point.drawn}, key=self.spec.order)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """One row per point: the fields of CurvePoint, with the name of the axis in place of `value`."""
-        return [dict(zip(self.columns, asdict(point).values(), strict=True)) for point in self.points]
+        """One row per point: the fields of CurvePoint, with the name of the axis in place of `value`, and the columns
+        of its retrieval in place of `retrieval`, if any point retrieves."""
+        rows = []
+        for point in self.points:
+            fields = {self.axis if name == "value" else name: value for name, value in asdict(point).items()}
+            fields |= {name: point.retrieval.get(name) for name in COLUMNS}
+            rows.append({name: fields[name] for name in self.columns})
+        return rows
 
     @property
     def columns(self) -> list[str]:
-        return [self.axis if name == "value" else name for name in CurvePoint.__slots__]
+        own = (name for name in CurvePoint.__slots__ if name != "retrieval")
+        return [self.axis if name == "value" else name for name in own] + list(COLUMNS) * self.retrieves
+
+    @property
+    def retrieves(self) -> bool:
+        """Whether any point shows something of documents."""
+        return any(point.retrieval for point in self.points)
 
     def frame(self) -> pd.DataFrame:
         import pandas as pd
@@ -84,27 +97,33 @@ def curve(database: Database, run_id: str, axis: Axis = "temperature", part: str
     groups = [_Replies.of(facts, code) for code in _line_by_line(facts.variants, axis)]
     texts, names = _texts(database, facts, groups), _names(facts.variants, axis)
     prices = AnswerPrices(facts, lost_by_cell(database, run_id))
-    points = [_point(facts, axis, group, names[group.variant], texts, prices) for group in groups]
+    retrieved = RetrievalMeans(database, facts)
+    points = [
+        replace(_point(facts, axis, group, names[group.variant], texts, prices), retrieval=retrieved.of(group.variant))
+        for group in groups
+    ]
     costs = [point.cost_usd for point in points if point.cases]
     price = "cost_usd" if any(costs) and None not in costs else "tokens"
-    return Curve(list(with_front(points, price)), list(_left_out(PARAMETER_AXES[axis], points)), price, axis)
+    return Curve(list(with_front(points, price)), list(_left_out(axis_spec(axis), points)), price, axis)
 
 
 def drawable_axes(database: Database, run_id: str) -> list[Axis]:
     """Returns the parameters with two or more values in the run; if no parameter has, the first parameter."""
     facts = compare.facts(database, run_id)
-    return [axis for axis in PARAMETER_AXES if len(facts.values[axis]) > 1] or list(PARAMETER_AXES)[:1]
+    axes = [axis for axis in PARAMETER_AXES if len(facts.values[axis]) > 1]
+    return chunk_axes(axes, list(facts.variants)) or list(PARAMETER_AXES)[:1]
 
 
 def _line_of(variant: Variant, axis: Axis) -> dict[Axis, AxisValue]:
     """Returns the variant's values on all axes but `axis`; variants with equal ones are on one line."""
-    return {other: value for other, value in variant.values.items() if other != axis}
+    return {other: value for other, value in axis_values(variant, axis).items() if other != axis}
 
 
 def _line_by_line(variants: Sequence[Variant], axis: Axis) -> list[int]:
-    """Returns the indices of the variants, sorted so that those of a line follow each other."""
-    lines = [_line_of(variant, axis) for variant in variants]
-    return sorted(range(len(lines)), key=lambda place: lines.index(lines[place]))
+    """Returns the indices of the variants: those of a line follow each other, in the order of the axis."""
+    lines, order = [_line_of(variant, axis) for variant in variants], axis_spec(axis).order
+    values = [axis_values(variant, axis)[axis] for variant in variants]
+    return sorted(range(len(lines)), key=lambda place: (lines.index(lines[place]), order(values[place])))
 
 
 def _names(variants: Sequence[Variant], axis: Axis) -> list[str]:
@@ -158,14 +177,15 @@ def _point(
     tallies = _tallies(facts, group)
     alike = [s for case in group.by_case(facts.position) if (s := _similarity(case, texts)) is not None]
     refused = facts.status[facts.variant == group.variant] == STATUSES.index("refused")
-    sent = facts.was_sent(group.variant, axis)
+    value = axis_values(variant, axis)[axis]
+    sent = value is not None and facts.was_sent(group.variant, "chunker" if axis == CHUNK_SIZE else axis)
     return CurvePoint(
         line=name,
         prompt=variant.prompt,
         prompt_version=variant.version,
         technique=variant.technique,
         model=variant.model,
-        value=variant.values[axis],
+        value=value,
         drawn=sent and not refused.any() and group.cases > 0,
         note=_note(facts, axis, group.variant, refused, sent),
         cases=group.cases,
@@ -227,8 +247,8 @@ def _note(facts: Facts, axis: Axis, variant: int, refused: Bools, sent: bool) ->
     note = next((one.note for one in facts.sent[variant] if one.note), "")
     if refused.any():
         return "refused by the model" + " in some cells" * (not refused.all())
-    if facts.variants[variant].values[axis] is None:
-        return note or "it is not known which one the model took"
+    if axis_values(facts.variants[variant], axis)[axis] is None:
+        return note or ("it changes nothing" if axis_spec(axis).local else "it is not known which one the model took")
     return "" if sent else note or "not sent"
 
 

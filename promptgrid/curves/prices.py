@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -51,6 +51,7 @@ class CurvePoint:
                     of a case, which make one answer; lost and discarded calls are in the cost and the tokens; a call of
                     several replies counts once; None if any is unknown
     reasoning_tokens    part of `tokens`
+    retrieval       what its cells show of documents, by the columns of `retrieval.COLUMNS`; empty: they show nothing
     pareto          no other point has a higher score for the same price or less, or the same score for less
     """
 
@@ -80,6 +81,7 @@ class CurvePoint:
     calls: float | None
     seconds: float | None
     pareto: bool = False
+    retrieval: Mapping[str, float | int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -120,7 +120,7 @@ def _charts(database: Database, run_id: str, part: str) -> tuple[list[_Chart], S
         lines, left_out = axis_curve.lines[: charts.MOST_LINES], [*left_out, *axis_curve.left_out]
         every = [
             (m.title, m.about, charts.curve_chart(axis_curve, m, lines))
-            for m in charts.MEASURES
+            for m in (*charts.MEASURES, *charts.RETRIEVAL_MEASURES)
             if len(axis_curve.values) > 1
         ]
         price = "cost" if axis_curve.price == "cost_usd" else "tokens"

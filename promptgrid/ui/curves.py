@@ -15,6 +15,7 @@ from promptgrid.curves.cost_chart import cost_chart as cost_chart_of
 from promptgrid.curves.cost_chart import cost_rows, known_prices
 from promptgrid.curves.curve import Curve, curve, drawable_axes
 from promptgrid.curves.prices import PRICES
+from promptgrid.curves.retrieval import axis_spec
 from promptgrid.export.csv_out import write_table
 from promptgrid.store import Database, results
 from promptgrid.store.runs import ACTIVE, RunInfo
@@ -42,7 +43,7 @@ def read_curve(database: Database, run: RunInfo) -> Curve:
     axis = requested if requested in axes else axes[0]
     if len(axes) > 1:
         st.session_state[_OVER] = axis
-        labels = {axis: PARAMETER_AXES[axis].label for axis in axes}
+        labels = {axis: axis_spec(axis).label for axis in axes}
         axis = st.selectbox("Over", axes, format_func=labels.__getitem__, key=_OVER, width=200,
                             label_visibility="collapsed")  # fmt: skip
     return _curve(run.id, axis, results.stamp(database, run.id), _database=database)
@@ -105,7 +106,17 @@ def curve_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
     with_data = [measure for measure in others if charts.rows_of(curve, measure, lines)]
     if len(with_data) < len(others):
         st.caption("Distinct answers, entropy and similarity need two or more samples of a case.")
-    for pair in (with_data[i : i + 2] for i in range(0, len(with_data), 2)):
+    _pairs(run, curve, with_data, lines)
+
+
+def retrieval_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
+    """Draws the charts of what the cells show of documents, measured by the gold of their cases; none if they show
+    nothing."""
+    _pairs(run, curve, [one for one in charts.RETRIEVAL_MEASURES if charts.rows_of(curve, one, lines)], lines)
+
+
+def _pairs(run: RunInfo, curve: Curve, measures: Sequence[charts.Measure], lines: Sequence[str]) -> None:
+    for pair in (measures[i : i + 2] for i in range(0, len(measures), 2)):
         for column, measure in zip(st.columns(2, gap="medium"), pair, strict=False):
             with column:
                 _measure(run, curve, measure, lines, height=HEIGHT, legend=False)

@@ -186,7 +186,7 @@ def test_cases_without_expected_have_variety_and_no_score(database: Database) ->
 def point(score: float | None, cost: float | None, **changes: object) -> CurvePoint:
     names = dict.fromkeys(CurvePoint.__slots__)
     filled = names | {"line": "l", "drawn": True, "note": "", "cases": 3, "value": 0.0, "tokens": 5.0}
-    return CurvePoint(**(filled | {"score": score, "cost_usd": cost, "pareto": False} | changes))  # type: ignore[arg-type]
+    return CurvePoint(**(filled | {"score": score, "cost_usd": cost, "pareto": False, "retrieval": {}} | changes))  # type: ignore[arg-type]
 
 
 def test_the_front_is_what_nothing_beats() -> None:
@@ -260,7 +260,7 @@ def test_a_temperature_is_written_at_the_axis_as_it_is() -> None:
 
 def test_the_frame_has_a_row_a_point(database: Database) -> None:
     frame = curve(database, ran(database)).frame()
-    assert list(frame.columns) == ["temperature" if n == "value" else n for n in CurvePoint.__slots__]
+    assert list(frame.columns) == ["temperature" if n == "value" else n for n in CurvePoint.__slots__][:-1]
     assert list(frame["temperature"]) == [0, 0.5, 1]
 
 
