@@ -111,8 +111,11 @@ def curve_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
 
 def retrieval_charts(run: RunInfo, curve: Curve, lines: Sequence[str]) -> None:
     """Draws the charts of what the cells show of documents, measured by the gold of their cases; none if they show
-    nothing."""
-    _pairs(run, curve, [one for one in charts.RETRIEVAL_MEASURES if charts.rows_of(curve, one, lines)], lines)
+    nothing. The first one has the legend, since a run may have no score."""
+    measures = [one for one in charts.RETRIEVAL_MEASURES if charts.rows_of(curve, one, lines)]
+    for measure in measures[:1]:
+        _measure(run, curve, measure, lines, height=HEIGHT + charts.legend_height(curve, lines))
+    _pairs(run, curve, measures[1:], lines)
 
 
 def _pairs(run: RunInfo, curve: Curve, measures: Sequence[charts.Measure], lines: Sequence[str]) -> None:
