@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from promptgrid import api, compare, connections
+from promptgrid import api, compare, connections, loop
+from promptgrid.calls.single import try_point
+from promptgrid.calls.tried import TriedCell
 from promptgrid.compare.retrieval import retrieval_summary
 from promptgrid.documents.adding import Source, add
+from promptgrid.documents.contexts import with_contexts
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
 from promptgrid.errors import EndpointError
 from promptgrid.grid import Plan
@@ -186,6 +189,35 @@ def test_measures_are_those_of_what_each_cell_showed(database: Database, reader:
     facts = compare.facts(database, run_id)
     summaries = retrieval_summary(database, facts, compare.View())
     assert {one.head.label: one.means["hit"] for one in summaries} == {"query as-asked": 0.0, "query rewritten": 1.0}
+
+
+def test_a_try_searches_too(database: Database, reader: Reader) -> None:
+    reader.replies = {"Write the search query": "Query: zoo opens"}
+    plan = with_contexts(database, a_plan(queries=["rewritten"]))
+    cell = TriedCell(plan, try_point(plan))
+    loop.run_sync(cell.carry_out(database))
+    assert [step.call.ask.step for step in cell.steps] == ["query", "answer"]
+    assert cell.output is not None
+    assert "The zoo opens at noon." in cell.output.text
+
+
+def test_a_query_is_embedded_while_the_run_is_carried_out(
+    database: Database, reader: Reader, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By an embedder at an endpoint, whose calls go over the same loop as those of the run, for more cells than it has
+    threads."""
+    letters, connect = ScriptedEndpoint(name="letters", models=("count",)), connections.connect
+    monkeypatch.setattr(connections, "connect", lambda name: letters if name == "letters" else connect(name))
+    with open(home / "config" / "endpoints.toml", "a", encoding="utf-8") as file:
+        file.write('[letters]\nbase_url = "http://127.0.0.1:9/v1"\n')
+    reader.replies = {"Write the search query": "Query: zzz"}
+    cases = [{"question": f"{CASES[0]['question']} {n}"} for n in range(40)]
+    plan = a_plan(cases=cases, retrievers=["embedding:embedder=letters/count"], queries=["rewritten"], concurrency=40)
+    run_id, rows = rows_of(database, plan)
+    assert {row.status for row in rows} == {"answered"}
+    assert {one.text.strip() for row in rows for one in retrieved_of(database, run_id, row.position)} == {
+        "Zebras graze lazily."
+    }
 
 
 def test_a_cell_whose_model_has_not_decided_yet_is_not_measured(database: Database, reader: Reader) -> None:
