@@ -109,7 +109,7 @@ def test_each_column_is_measured_by_gold_and_its_wrong_answers_have_causes(datab
     assert "left out" not in one.sentence
     assert "retrieved, not used" in sheet.retrieval_table(database, run_id)
     page = pages.opened("3_Compare.py", run=run_id)
-    (shown,) = (table.value for table in page.dataframe if "Recall" in table.value)
+    (shown,) = (table.value for table in page.dataframe if "Wrong" in table.value)
     assert shown["not retrieved"].tolist() == ["4", "1", "0", "0"]
     headings, rows = retrieval_words(summaries)
     assert headings[-2:] == ["retrieved, not used", "misread"]

@@ -31,7 +31,11 @@ def retrieval_table(database: Database, facts: Facts, view: View) -> None:
         return
     with st.expander("What was retrieved, and why answers are wrong", expanded=True, key="compare_retrieval"):
         if summaries := retrieval_summary(database, facts, view):
-            _words_table(*retrieval_words(summaries), key="compare_retrieval_figures")
+            headings, rows = retrieval_words(summaries)
+            at = headings.index("Wrong")  # one table of all would hide the causes beyond its right edge
+            _words_table(headings[:at], [row[:at] for row in rows], key="compare_retrieval_figures")
+            causes = [[row[0], *row[at:]] for row in rows]
+            _words_table([headings[0], *headings[at:]], causes, key="compare_retrieval_causes")
             for one in summaries:
                 if one.sentence:
                     st.caption(plain(one.sentence))
