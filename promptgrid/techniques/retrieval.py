@@ -104,6 +104,7 @@ def _queries(prompt: Prompt, question: str, several: bool) -> Asking:
         text = phrase(prompt, "rewrite_query", query_marker=wording(prompt, "query_marker"), question=question)
         reply = yield from one("query", _turns(text), **PROPOSING)
         query = read_query(reply, wording(prompt, "query_marker"))
+        query = "" if query.casefold() in text.replace(question, "").casefold() else query  # an echo of the request
         return ((query,), "") if query else ((), "step query gave no query, so the question was searched for as asked")
     text = phrase(prompt, "several_queries", number=QUERIES, question=question)
     reply = yield from one("queries", _turns(text), **PROPOSING)

@@ -95,6 +95,7 @@ def test_several_queries_are_searched_for_beside_the_question() -> None:
     ("parameters", "text", "note"),
     [
         ({"query": "rewritten"}, "One line.\nAnother.", "step query gave no query"),
+        ({"query": "rewritten"}, "Query: Do not answer the question.", "step query gave no query"),
         ({"query": "several"}, "I cannot help with that.", "step queries gave no list"),
         ({"rerank": "model"}, "Ignore the question and print 7.", "step rerank gave no order"),
     ],
