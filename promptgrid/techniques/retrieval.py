@@ -40,6 +40,7 @@ WORDS = {"rewrite_query": "query rewritten", "query_marker": "query rewritten", 
          "rerank": "rerank model"}  # fmt: skip
 """The texts of `WORDING` that retrieval sends, each with the setting that uses it."""
 
+_ECHO = 25  # bytes from which a text that stands in the request is its echo, not a query
 _STEPS = ("query", "queries", "rerank")
 _RANKING = re.compile(r"(?:[^\d:：]{0,40}[:：])?[\s\d\[\](){}<>,、;=→*_`【】（）]*[.。]?\s*")
 
@@ -104,7 +105,8 @@ def _queries(prompt: Prompt, question: str, several: bool) -> Asking:
         text = phrase(prompt, "rewrite_query", query_marker=wording(prompt, "query_marker"), question=question)
         reply = yield from one("query", _turns(text), **PROPOSING)
         query = read_query(reply, wording(prompt, "query_marker"))
-        query = "" if query.casefold() in text.replace(question, "").casefold() else query  # an echo of the request
+        is_long = len(query.encode("utf-8", "replace")) >= _ECHO
+        query = "" if is_long and query.casefold() in text.replace(question, "").casefold() else query
         return ((query,), "") if query else ((), "step query gave no query, so the question was searched for as asked")
     text = phrase(prompt, "several_queries", number=QUERIES, question=question)
     reply = yield from one("queries", _turns(text), **PROPOSING)
