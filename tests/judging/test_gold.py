@@ -29,7 +29,7 @@ def test_a_quotation_counts_where_a_document_has_it_word_for_word() -> None:
         assert (read.document, read.refused) == ("ferry.md", "")
         (place,) = read.places({FERRY.name: FERRY})
         assert FERRY.text[place.start : place.end].startswith("The ferry leaves\nat nine")
-    for reply in ("The ferry leaves at ten.", "ferry", "", "At nine, it leaves."):
+    for reply in ("The ferry leaves at ten.", "ferry", "", "At nine, it leaves.", "Boats are slow.\nDogs travel free."):
         refused = read_proposal(EMPTY, reply, [FERRY, BREAD])
         assert refused.refused
         assert not refused.quote

@@ -19,6 +19,7 @@ from promptgrid.text import one_line
 
 _NONE = re.compile(r"[\s\"'“”*.。]*none[\s\"'“”*.。]*", re.IGNORECASE)
 _NUMBER_BEFORE = re.compile(r"^\s*[\[【(]\s*\d{1,3}\s*[)】\]]\s*")
+_INTRODUCTION = re.compile(r"^\s*[^\n]*[:：][ \t]*\n")
 _QUOTES = "\"“”„«»「」『』'‘’ \t\n"
 
 
@@ -74,8 +75,9 @@ def _with(proposal: GoldProposal, **values: object) -> GoldProposal:
 
 
 def _candidates(reply: str) -> Iterator[str]:
-    """Yields what the reply may quote: all of it, what stands in quotation marks, and each line."""
-    for text in (reply, *quotations(reply), *reply.splitlines()):
+    """Yields what the reply may quote: all of it, all behind a first line that ends in a colon, and what stands in
+    quotation marks. A single line of several is no quotation: the others would be left out in silence."""
+    for text in (reply, _INTRODUCTION.sub("", reply), *quotations(reply)):
         if quote := _NUMBER_BEFORE.sub("", text).strip(_QUOTES):
             yield quote
 
