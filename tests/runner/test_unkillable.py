@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,6 +242,14 @@ def test_a_killed_command_is_gone_on_with(database: Database, hostile: HostileSe
     assert statuses(database, run_id) == {"answered": 30}
 
 
+def stop(runner: subprocess.Popen[bytes]) -> None:
+    """Stops the process, and comes back when none of its threads runs: on a busy machine the others go on for a while
+    after the signal."""
+    runner.send_signal(signal.SIGSTOP)
+    threads = Path(f"/proc/{runner.pid}/task")  # of Linux
+    until(lambda: all(") T " in thread.read_text() for thread in threads.glob("*/stat")))
+
+
 def test_a_runner_that_slept_through_a_takeover_sends_and_writes_nothing(
     database: Database, hostile: HostileServer, home: Path
 ) -> None:
@@ -249,15 +257,22 @@ def test_a_runner_that_slept_through_a_takeover_sends_and_writes_nothing(
     run_id = client.submit(database, a_plan(words=60, concurrency=4))
     with process(home, *RUNNER) as runner:
         until(lambda: len(named(database, run_id)) == 8 and hostile.books.in_flight == 4)
-        runner.send_signal(signal.SIGSTOP)
+        stop(runner)
         hostile.passes = None
         mine = commits.claim(database, run_id)  # as a second machine on the same folder does
-        until(lambda: not hostile.books.in_flight)
+
+        def beside_the_other(true: Callable[[], bool]) -> bool:
+            commits.beat(database, run_id, mine, {})  # it is alive for as long as this takes
+            return true()
+
+        until(lambda: beside_the_other(lambda: not hostile.books.in_flight))
         time.sleep(1.0)  # as long as the runner trusts its last look at the epoch, and more
         before_kill, before = named(database, run_id), hostile.calls("ok")
+        commits.beat(database, run_id, mine, {})
         runner.send_signal(signal.SIGCONT)
-        until(lambda: "taken over by another runner" in (home / "process.log").read_text())
-        for _ in range(8):  # the other one is alive
+        log = home / "process.log"
+        until(lambda: beside_the_other(lambda: "taken over by another runner" in log.read_text()))
+        for _ in range(8):
             time.sleep(0.25)
             commits.beat(database, run_id, mine, {})
         assert hostile.calls("ok") == before
