@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: run test test-busy test-tune tune-demo fuzz check bench reference screenshots
+.PHONY: run test test-busy test-postgres test-tune tune-demo fuzz check bench reference screenshots
 
 run: .venv/installed
 	$(BIN)/promptgrid
@@ -13,6 +13,9 @@ test: .venv/installed-dev
 
 test-busy: .venv/installed-dev  # ten rounds beside a busy loop on each core; ARGS="--rounds 1 -- tests/runner" for a part
 	$(BIN)/python -m benchmarks.busy $(ARGS)
+
+test-postgres: .venv-postgres/installed  # the store on PostgreSQL, with the extra in an environment of its own
+	POSTGRES_EXTRA=1 .venv-postgres/bin/python -m pytest tests/store -k postgresql $(ARGS)
 
 test-tune: .venv-tune/installed  # a real tuning, with PyTorch in an environment of its own
 	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py tests/tuning/test_folder_model.py $(ARGS)
@@ -61,6 +64,11 @@ screenshots: .venv/installed-dev
 	$(PYTHON) -m venv .venv-tune
 	.venv-tune/bin/python -m pip install --quiet $(TORCH)
 	.venv-tune/bin/python -m pip install --quiet -e ".[tune]" "pytest>=9.0,<10"
+	touch $@
+
+.venv-postgres/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-postgres
+	.venv-postgres/bin/python -m pip install --quiet -e ".[postgres]" "pytest>=9.0,<10"
 	touch $@
 
 .venv/installed-dev: .venv/installed

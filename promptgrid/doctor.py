@@ -129,7 +129,8 @@ def _database() -> Iterator[Finding]:
     database = Database()
     try:
         with database.write():
-            yield Finding("database", True, f"{database.path} opens and can be written ({_size(database.path)}).")
+            detail = f"{_size(database.path)}, {database.server()}" if database.is_file else database.server()
+            yield Finding("database", True, f"{database.place} opens and can be written ({detail}).")
     finally:
         database.close()
 

@@ -56,11 +56,11 @@ def test_static_files_travel_too(unpacked: Path) -> None:
 
 
 def test_nothing_is_used_that_only_another_dependency_brings() -> None:
-    declared, extra = (
-        " ".join(listed) for listed in (PROJECT["dependencies"], PROJECT["optional-dependencies"]["tune"])
-    )
+    declared, optional = " ".join(PROJECT["dependencies"]), PROJECT["optional-dependencies"]
+    extras = {"tuning": " ".join(optional["tune"]), "dialects": " ".join(optional["postgres"])}
     names = {
         "dotenv": "python-dotenv",
+        "psycopg": "psycopg[binary]",
         "ruamel": "ruamel.yaml",
         "genai_prices": "genai-prices",
         "vl_convert": "vl-convert-python",
@@ -74,7 +74,7 @@ def test_nothing_is_used_that_only_another_dependency_brings() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 used.add(node.module.split(".")[0])
         foreign = used - set(sys.stdlib_module_names) - {"promptgrid"}
-        allowed = f"{declared} {extra}" if path.parent.name == "tuning" else declared
+        allowed = f"{declared} {extras.get(path.parent.name, '')}"
         undeclared |= {name for name in foreign if f"{names.get(name, name)}>=" not in allowed}
     assert sorted(undeclared) == []
 

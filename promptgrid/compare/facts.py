@@ -8,7 +8,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -205,7 +204,7 @@ class Facts:
         return values, np.array([place[value] for value in of_variants], dtype=np.int32)
 
 
-_cache: OrderedDict[tuple[Path, str], Facts] = OrderedDict()
+_cache: OrderedDict[tuple[str, str], Facts] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -214,7 +213,7 @@ def facts(database: Database, run_id: str) -> Facts:
 
     Raises StoreError when the run no longer exists.
     """
-    key = (database.path, run_id)
+    key = (database.place, run_id)
     now = stamp(database, run_id)
     with _lock:
         cached = _cache.get(key)

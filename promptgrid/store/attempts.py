@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from promptgrid.budget import Cost
-from promptgrid.store.database import Database, storable, write_many
+from promptgrid.store.database import Database, next_ids, storable, write_many
 from promptgrid.store.schema import attempts, cells, replies
 
 
@@ -52,8 +52,7 @@ _COUNT = (
 def insert(connection: sa.Connection, run_id: str, calls: Sequence[Attempt]) -> list[int]:
     """Inserts the attempts `calls` within a write transaction and returns their ids. A failed attempt also counts
     towards the cell's number of attempts."""
-    first = (connection.scalar(sa.select(sa.func.max(attempts.c.id))) or 0) + 1
-    ids = list(range(first, first + len(calls)))
+    ids = next_ids(connection, attempts.c.id, len(calls))
     write_many(connection, _INSERT, [_row(id_, run_id, call) for id_, call in zip(ids, calls, strict=True)])
     count(connection, run_id, [call.position for call in calls if call.ms is not None and call.kind != UNREPORTED])
     return ids

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import count
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -20,7 +19,7 @@ from promptgrid.grading import Score
 from promptgrid.prompt.tools import calls_json
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
-from promptgrid.store.database import Database, Row, now, storable, write_many
+from promptgrid.store.database import Database, Row, next_ids, now, storable, write_many
 from promptgrid.store.documents.retrieved import CellContext, insert_found
 from promptgrid.store.runs import RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
@@ -220,13 +219,12 @@ def _insert_outcomes(connection: sa.Connection, run_id: str, group: Group) -> No
     """Stores the new replies of the group, and of each ended cell its status, answer or error, and scores. Uses one
     statement per table: at thousands of replies a second, statements cost most."""
     new = _new_replies(group)
-    # The write lock is held, so no other process takes the next ids.
-    first = (connection.scalar(sa.select(sa.func.max(replies.c.id))) or 0) + 1 if new else 0
-    ids = count(first)
-    write_many(connection, _INSERT_REPLY, [{**row, "id": first + i} for i, row in enumerate(new)])
-    ends = [_cell_end(run_id, o.result, o.reply_id if o.reply is None else next(ids)) for o in group.outcomes]
+    ids = next_ids(connection, replies.c.id, len(new))
+    write_many(connection, _INSERT_REPLY, [{**row, "id": id_} for id_, row in zip(ids, new, strict=True)])
+    unused = iter(ids)
+    ends = [_cell_end(run_id, o.result, o.reply_id if o.reply is None else next(unused)) for o in group.outcomes]
     write_many(connection, _END_CELL, ends)
-    insert_steps(connection, run_id, group.steps, {id(row): first + i for i, row in enumerate(new)})
+    insert_steps(connection, run_id, group.steps, {id(row): id_ for id_, row in zip(ids, new, strict=True)})
     sum_up(connection, run_id, {o.result.position: o.output for o in group.outcomes if o.stepped})
     scored = [score_row(run_id, o.result.position, score) for o in group.outcomes for score in o.result.scores]
     write_many(connection, _INSERT_SCORE, scored)

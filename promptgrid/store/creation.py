@@ -23,6 +23,7 @@ from promptgrid.store import runs as runs_store
 from promptgrid.store.across.parts import record_opening
 from promptgrid.store.commits import CellName
 from promptgrid.store.database import Database, now, one_behind, storable, write_many
+from promptgrid.store.dialects.backend import Backend, backend_of
 from promptgrid.store.documents.retrieved import ContextsByCase, contexts_of, insert_contexts
 from promptgrid.store.plans import decided_json, keep_version, plan_json
 from promptgrid.store.schema import cases, cells, replies, runs
@@ -40,16 +41,19 @@ _POINTS = 200  # a statement: some builds of SQLite allow 999 variables, and a p
 
 
 @cache
-def _insert_points(count: int) -> str:
+def _insert_points(backend: Backend, count: int) -> str:
     """Returns the statement that inserts the cells of all samples of `count` points. SQLite counts the samples, which
     takes a fifth of the time of a row for each; the whole statement runs without Python's lock. Its parameters are the
     number of samples, the values of `_SHARED`, and for each point those of `_OWN` in its first sample's cell."""
-    shared = ", ".join("? + number" if name == "seed" else "?" for name in _SHARED)
+    mark = {name: backend.parameter(cells.c[name]) for name in _NAMES}
+    shared = ", ".join(f"{mark[name]} + number" if name == "seed" else mark[name] for name in _SHARED)
+    point = f"({', '.join(mark[name] for name in _OWN)})"
     return (
-        "WITH RECURSIVE numbers (number) AS (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 < ?)"
+        "WITH RECURSIVE numbers (number) AS"
+        f" (SELECT 0 UNION ALL SELECT number + 1 FROM numbers WHERE number + 1 < {mark['sample']})"
         f" INSERT INTO cells ({', '.join([*_SHARED, *_OWN, 'sample'])})"
         f" SELECT {shared}, column1 + number, column2, column3, column4, number"
-        f" FROM (VALUES {', '.join(['(?, ?, ?, ?)'] * count)}) CROSS JOIN numbers"
+        f" FROM (VALUES {', '.join([point] * count)}) AS points CROSS JOIN numbers"
     )
 
 
@@ -153,7 +157,7 @@ def _insert_cells(database: Database, run_id: str, samples: int, lots: Iterable[
         with database.write() as connection:
             for shared, own in lot[0]:
                 for values in (own[start : start + size] for start in range(0, len(own), size)):
-                    insert = _insert_points(len(values) // len(_OWN))
+                    insert = _insert_points(backend_of(connection), len(values) // len(_OWN))
                     connection.exec_driver_sql(insert, (samples, *shared, *values))
             insert_contexts(connection, run_id, lot[1])
         return sum(len(own) for _, own in lot[0]) // len(_OWN)

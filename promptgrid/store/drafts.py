@@ -110,5 +110,5 @@ def _is(draft_id: str, updated: float) -> sa.ColumnElement[bool]:
 
 def _drop_oldest(connection: sa.Connection, prompt: str) -> None:
     older = sa.select(prompt_drafts.c.id).where(prompt_drafts.c.prompt == prompt, prompt_drafts.c.kind != "draft")
-    extra = older.order_by(prompt_drafts.c.updated.desc()).limit(-1).offset(ASIDE_LIMIT)
+    extra = older.order_by(prompt_drafts.c.updated.desc()).offset(ASIDE_LIMIT)
     connection.execute(prompt_drafts.delete().where(prompt_drafts.c.id.in_(extra)))

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -254,13 +253,13 @@ Stamp = tuple[Any, ...]
 
 _PRIME, _STEP = 1_000_003, 7_919
 _MANY_STAMPS = 100
-_stamps: dict[tuple[Path, str], tuple[object, Stamp]] = {}
+_stamps: dict[tuple[str, str], tuple[object, Stamp]] = {}
 
 
 def stamp(database: Database, run_id: str) -> Stamp:
     """Returns a stamp of the run: a value that differs after any change of its results, scores or ratings. Cached until
     the database changes."""
-    version, key = database.version(), (database.path, run_id)
+    version, key = database.version(), (database.place, run_id)
     known = _stamps.get(key)
     if known is not None and known[0] == version:
         return known[1]

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Float,
     ForeignKey,
     Index,
-    Integer,
     MetaData,
     String,
     Table,
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 
 from promptgrid.prompt.parameters import SPECS
+from promptgrid.store.dialects.sql import Whole
 
 VERSION = 21
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
@@ -70,18 +70,18 @@ runs = Table(
     Column("message", Text, nullable=False, default=""),  # why the run stopped, unless it finished
     Column("plan", Text, nullable=False),  # JSON, without the cases
     Column("decided", Text, nullable=False),  # JSON: the parameters sent for each prompt, model and axis value
-    Column("total", Integer, nullable=False),
+    Column("total", Whole, nullable=False),
     Column("created", Float, nullable=False),
     Column("started", Float),
     Column("ended", Float),
     Column("deleted", Float),  # hidden, until a purge removes it
-    Column("epoch", Integer, nullable=False, default=0),  # stops writes of a runner that lost the run
+    Column("epoch", Whole, nullable=False, default=0),  # stops writes of a runner that lost the run
     Column("heartbeat", Float),
     # Figures kept by the runner with each commit, so that a page need not count replies every second.
     Column("spent_usd", Float, nullable=False, default=0.0),
-    Column("unpriced", Integer, nullable=False, default=0),  # replies whose price is not known
-    Column("reused", Integer, nullable=False, default=0),
-    Column("retried", Integer, nullable=False, default=0),
+    Column("unpriced", Whole, nullable=False, default=0),  # replies whose price is not known
+    Column("reused", Whole, nullable=False, default=0),
+    Column("retried", Whole, nullable=False, default=0),
     Column("calls", Float, nullable=False, server_default="0"),  # answered calls: each reply adds its share of one
     Column("live", Text, nullable=False, default="{}"),  # JSON: the runner's current figures
     Column("favourite", Boolean, nullable=False, default=False, server_default=false()),
@@ -93,7 +93,7 @@ cases = Table(
     "cases",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("position", Whole, primary_key=True),
     Column("case_id", Text, nullable=False),
     Column("inputs", Text, nullable=False),  # JSON
     Column("expected", Text),
@@ -104,9 +104,9 @@ cases = Table(
 expectations = Table(
     "expectations",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("case_position", Integer, nullable=False),
+    Column("case_position", Whole, nullable=False),
     Column("before", Text),  # NULL: the case had no expected answer
     Column("after", Text),
     Column("changed", Float, nullable=False),
@@ -125,11 +125,11 @@ parts = Table(
 openings = Table(
     "openings",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("prompt", String, nullable=False, index=True),
     Column("prompt_version", String, nullable=False),
     Column("run_id", String, nullable=False),  # the run may have been deleted
-    Column("cases", Integer, nullable=False),
+    Column("cases", Whole, nullable=False),
     Column("opened", Float, nullable=False),
 )
 """Each run of a prompt over cases of the part prove; never deleted, since seen results cannot be unseen."""
@@ -137,24 +137,24 @@ openings = Table(
 replies = Table(
     "replies",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("key", String, nullable=False),  # the key of the point; key and sample identify a reply
-    Column("sample", Integer, nullable=False),
+    Column("sample", Whole, nullable=False),
     Column("kind", String, nullable=False),  # run · try · judge · look (at next tokens)
     Column("run_id", String, index=True),  # the run that paid for it
     Column("endpoint", String, nullable=False),
     Column("model", String, nullable=False),
     Column("model_returned", String, nullable=False),
-    Column("seed", Integer),
-    Column("batch", Integer, nullable=False),  # the number of replies that the call brought
+    Column("seed", Whole),
+    Column("batch", Whole, nullable=False),  # the number of replies that the call brought
     Column("text", Text, nullable=False),
-    Column("chars", Integer, nullable=False),  # length of the text, known without reading the text
+    Column("chars", Whole, nullable=False),  # length of the text, known without reading the text
     Column("reasoning", Text, nullable=False),
     Column("finish_reason", String, nullable=False),
-    Column("prompt_tokens", Integer),
-    Column("completion_tokens", Integer),
-    Column("reasoning_tokens", Integer),
-    Column("cached_tokens", Integer),
+    Column("prompt_tokens", Whole),
+    Column("completion_tokens", Whole),
+    Column("reasoning_tokens", Whole),
+    Column("cached_tokens", Whole),
     Column("cost_usd", Float),
     Column("latency_ms", Float, nullable=False),
     Column("first_token_ms", Float),
@@ -169,10 +169,10 @@ replies = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),  # the cell's position; for a reservation, the call's first cell
-    Column("number", Integer, nullable=False),  # 1 for a call's first attempt
+    Column("position", Whole, nullable=False),  # the cell's position; for a reservation, the call's first cell
+    Column("number", Whole, nullable=False),  # 1 for a call's first attempt
     Column("started", Float, nullable=False),
     Column("ms", Float),  # NULL: in flight, or lost with its runner
     Column("kind", String, nullable=False),  # the kind of error; "": in flight, or lost with its runner
@@ -180,12 +180,12 @@ attempts = Table(
     Column("wait_s", Float),  # until the next attempt; NULL: there was none
     # The worst-case cost: reserved before the call is sent, kept permanently if the call is lost. NULL: not known.
     Column("worst_usd", Float),
-    Column("worst_tokens", Integer),
-    Column("worst_calls", Integer, nullable=False, default=0),
+    Column("worst_tokens", Whole),
+    Column("worst_calls", Whole, nullable=False, default=0),
     Index("attempts_by_cell", "run_id", "position"),
 )
 
-_TYPES = {float: Float, int: Integer, str: String}
+_TYPES: Mapping[type, Any] = {float: Float, int: Whole, str: String}
 STEP_SUMS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens", "cost_usd", "latency_ms")
 """What is summed over the calls of a cell, by the names of a reply's columns."""
 
@@ -193,25 +193,25 @@ cells = Table(
     "cells",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
-    Column("case_position", Integer, nullable=False),
+    Column("position", Whole, primary_key=True),
+    Column("case_position", Whole, nullable=False),
     Column("prompt", String, nullable=False),
     Column("prompt_version", String, nullable=False),
     Column("technique", String, nullable=False),
-    Column("examples_k", Integer, nullable=False),
+    Column("examples_k", Whole, nullable=False),
     Column("endpoint", String, nullable=False),
     Column("model", String, nullable=False),
     *(Column(column, _TYPES[spec.kind]) for spec in SPECS for column in spec.columns),
     Column("parameter_note", Text, nullable=False),
     Column("retrieval", String, nullable=False, server_default=""),  # by what passages were found; "": none were
-    Column("sample", Integer, nullable=False),
+    Column("sample", Whole, nullable=False),
     Column("key", String, nullable=False),
-    Column("prompt_tokens_counted", Integer),
-    Column("context_limit", Integer),
+    Column("prompt_tokens_counted", Whole),
+    Column("context_limit", Whole),
     Column("status", String, nullable=False),  # pending answered failed refused too_long cancelled
     Column("error", Text, nullable=False, server_default=""),
     Column("error_kind", String, nullable=False, server_default=""),
-    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("attempts", Whole, nullable=False, server_default="0"),
     Column("reused", Boolean, nullable=False, server_default=false()),
     Column("reply_id", ForeignKey("replies.id")),
     Column("reasoning", Text, nullable=False, server_default=""),
@@ -219,12 +219,12 @@ cells = Table(
     Column("ballot", BigInteger),  # answers with the same ballot are equal (answers.ballot): texts need not be read
     Column("answer_note", Text, nullable=False, server_default=""),
     Column("shown", String),  # the id of the passages that the cell's model has decided on; NULL: it decides on none
-    Column("calls", Integer),  # of a technique in several steps; NULL: the cell has one call, its reply
+    Column("calls", Whole),  # of a technique in several steps; NULL: the cell has one call, its reply
     *(Column(f"steps_{name}", replies.c[name].type) for name in STEP_SUMS),  # over these calls: see store.steps
     Index("cells_by_case", "run_id", "status", "case_position"),
 )
-# Partial: of planned cells, which have no reply yet, the index holds nothing.
-Index("cells_by_reply", cells.c.reply_id, sqlite_where=cells.c.reply_id.is_not(None))
+_has_reply = cells.c.reply_id.is_not(None)  # of planned cells, which have no reply yet, the index holds nothing
+Index("cells_by_reply", cells.c.reply_id, sqlite_where=_has_reply, postgresql_where=_has_reply)
 
 cells_with_replies = cells.outerjoin(replies, cells.c.reply_id == replies.c.id)
 cell_sums: Mapping[str, ColumnElement[Any]] = {
@@ -240,9 +240,9 @@ steps = Table(
     "steps",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),  # the cell's position
-    Column("number", Integer, primary_key=True),  # of the call in the cell, from 0
-    Column("round", Integer, nullable=False),  # calls of one round were sent side by side
+    Column("position", Whole, primary_key=True),  # the cell's position
+    Column("number", Whole, primary_key=True),  # of the call in the cell, from 0
+    Column("round", Whole, nullable=False),  # calls of one round were sent side by side
     Column("step", Text, nullable=False),  # such as `critique 2`
     Column("reply_id", ForeignKey("replies.id"), nullable=False),
     Column("reused", Boolean, nullable=False),  # the reply was stored already and is not paid again
@@ -254,7 +254,7 @@ scores = Table(
     "scores",
     metadata,
     Column("run_id", String, primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("position", Whole, primary_key=True),
     Column("check", String, primary_key=True),
     Column("value", Float),  # NULL: not scored, which is not zero
     Column("passed", Boolean),
@@ -268,7 +268,7 @@ ratings = Table(
     "ratings",
     metadata,
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-    Column("position", Integer, primary_key=True),
+    Column("position", Whole, primary_key=True),
     Column("owner", String, primary_key=True),  # who judged
     Column("value", Float),  # 0 to 1; NULL: a note only
     Column("scale", String, nullable=False),  # thumb: 0 or 1 · stars: 1 to 5 as 0, 0.25 … 1
@@ -279,10 +279,10 @@ ratings = Table(
 votes = Table(
     "votes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Whole, primary_key=True),
     Column("run_id", ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, index=True),
-    Column("left_position", Integer, nullable=False),  # the cell shown on the left
-    Column("right_position", Integer, nullable=False),
+    Column("left_position", Whole, nullable=False),  # the cell shown on the left
+    Column("right_position", Whole, nullable=False),
     Column("outcome", String, nullable=False),  # left · right · tie · skip
     Column("owner", String, nullable=False),  # the person or model (ENDPOINT/MODEL) that judged
     Column("by_model", Boolean, nullable=False, server_default=false()),

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from promptgrid.store.database import Database, raw_cursor
+from promptgrid.store.dialects.sql import AsciiLike, ByteLength, Position
 from promptgrid.store.schema import cases, cells, cells_with_replies, replies
 
 # No character above the first folds to several characters; none above the second has another form.
@@ -57,10 +58,10 @@ def _cases(connection: sa.Connection, run_id: str, text: str) -> Iterator[int]:
     if text.isascii() and text.isprintable() and not set(text) & set('"\\'):
         pattern, part = maybe(wanted[:_PATTERN]), text[:_PATTERN]
         may_hold = (
-            cases.c.case_id.like(pattern, escape=_ESCAPE),
-            cases.c.expected.like(pattern, escape=_ESCAPE),
-            cases.c.inputs.like(_exactly(part), escape=_ESCAPE),
-            cases.c.inputs.like(_exactly("\\u"), escape=_ESCAPE),
+            AsciiLike(cases.c.case_id, pattern),
+            AsciiLike(cases.c.expected, pattern),
+            AsciiLike(cases.c.inputs, _exactly(part)),
+            AsciiLike(cases.c.inputs, _exactly("\\u")),
         )
         query = query.where(sa.or_(*may_hold))
     for position, case_id, expected, inputs in connection.execute(query):
@@ -100,12 +101,12 @@ class Candidates(NamedTuple):
         part = text[:_PATTERN]
         exact, pattern = _exactly(part), maybe(part.casefold())
         if part.lower() == part.upper() and pattern == exact:  # no letter has two forms: over 50% faster than LIKE
-            as_typed = sa.or_(*(sa.func.instr(column, part) > 0 for column, _ in columns))
+            as_typed = sa.or_(*(Position(column, part) > 0 for column, _ in columns))
             may_hold: sa.ColumnElement[bool] = sa.false()
         else:
-            as_typed = sa.or_(*(column.like(exact, escape=_ESCAPE) for column, _ in columns))
+            as_typed = sa.or_(*(AsciiLike(column, exact) for column, _ in columns))
             may_hold = sa.or_(
-                *(column.like(pattern, escape=_ESCAPE) & (_beyond_ascii(column, chars) if text.isascii() else sa.true())
+                *(AsciiLike(column, pattern) & (_beyond_ascii(column, chars) if text.isascii() else sa.true())
                   for column, chars in columns)
             )  # fmt: skip
         sure = as_typed if part == text else sa.false()
@@ -120,7 +121,7 @@ def contains(texts: Sequence[str | None], wanted: str) -> bool:
 def _beyond_ascii(column: sa.ColumnElement[str], chars: sa.ColumnElement[int]) -> sa.ColumnElement[bool]:
     """Returns an SQL condition that is true if the text in `column` has characters outside ASCII, in which LIKE may
     miss matches: then its length in bytes differs from its length in characters, which the column `chars` holds."""
-    return chars != sa.func.length(sa.cast(column, sa.LargeBinary))
+    return chars != ByteLength(column)
 
 
 def maybe(wanted: str) -> str:

@@ -45,7 +45,7 @@ def locked(database: Database) -> Iterator[None]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
     """The database, for whose lock nothing waits longer than 50 ms."""
-    monkeypatch.setattr("promptgrid.store.database._BUSY_MS", 50)
+    monkeypatch.setattr("promptgrid.store.dialects.sqlite._BUSY_MS", 50)
     monkeypatch.setattr("promptgrid.calls.journal._RETRY_S", 0.05)
     database.close()
     return database

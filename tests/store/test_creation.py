@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -10,6 +9,7 @@ import sqlalchemy as sa
 
 from promptgrid.errors import StoreError
 from promptgrid.store import Database, creation, results, runs
+from promptgrid.store.dialects.backend import Backend
 from promptgrid.store.schema import cells
 from promptgrid.store.schema import runs as runs_table
 from tests.commits import greeting_plan, pending, queued
@@ -55,11 +55,11 @@ def test_a_run_whose_cells_cannot_all_be_written_leaves_nothing(
     lots: list[int] = []
     insert = creation._insert_points
 
-    def full(count: int) -> str:
+    def full(backend: Backend, count: int) -> str:
         lots.append(count)
         if len(lots) == 2:
-            raise sqlite3.OperationalError("database or disk is full")
-        return insert(count)
+            raise OSError(28, "the disk is full")
+        return insert(backend, count)
 
     monkeypatch.setattr(creation, "_INSERT_ROWS", 1)
     monkeypatch.setattr(creation, "_insert_points", full)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from promptgrid.store.database import Database
+from promptgrid.store.dialects.sql import Truncated
 from promptgrid.store.schema import replies
 
 _DAY_S = 86_400
@@ -39,7 +40,7 @@ class MonthSpending:
 def spending(database: Database) -> list[MonthSpending]:
     """Returns what each model cost in each month, the newest month first and in it the dearest model first. Replies of
     deleted runs count until they are purged. A million replies take about two seconds."""
-    day = sa.cast(replies.c.created / _DAY_S, sa.Integer)
+    day = Truncated(replies.c.created / _DAY_S)
     sums = (
         sa.func.count(),
         sa.func.count() - sa.func.count(replies.c.cost_usd),

@@ -41,7 +41,7 @@ def _first_page() -> None:
 def matches(database: Database, wanted: str) -> None:
     """Draws the replies that contain the text `wanted`, each with a link to its cell on the Compare page."""
     with st.spinner("Searching …"):
-        listed = _search(str(database.path), newest(database), wanted, _database=database)
+        listed = _search(database.place, newest(database), wanted, _database=database)
     if not listed:
         st.caption("No reply contains this text.")
         return

@@ -15,7 +15,7 @@ def costs_table(database: Database) -> None:
     """Draws a table with a line for each month and model, and the sum over all."""
     import pandas as pd
 
-    lines = _spending(str(database.path), newest(database), _database=database)
+    lines = _spending(database.place, newest(database), _database=database)
     if not lines:
         st.caption("No replies yet.")
         return

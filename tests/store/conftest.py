@@ -1,0 +1,67 @@
+"""The tests of this folder that take `database` run on SQLite and on PostgreSQL. Those on PostgreSQL need the extra
+`postgres` and Debian's server; in their CI job, which sets POSTGRES_EXTRA=1, nothing is skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.store.server import Server, missing
+
+if TYPE_CHECKING:
+    from promptgrid.store import Database
+
+ALONE = ("test_database.py", "test_migrations.py")  # about SQLite's file
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database" in metafunc.fixturenames and Path(metafunc.module.__file__).name not in ALONE:
+        metafunc.parametrize("store", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server on a Unix socket, for these tests alone."""
+    if reason := missing():
+        pytest.skip(reason)
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The kind of the test's store."""
+    kind: str = getattr(request, "param", "sqlite")
+    if kind != "postgresql":
+        yield kind
+        return
+    monkeypatch.setenv("PROMPTGRID_DATABASE", request.getfixturevalue("server").new_store())
+    from promptgrid.store.dialects.postgresql import PostgresqlBackend
+
+    backends: list[PostgresqlBackend] = []
+    new = PostgresqlBackend.__init__
+
+    def recorded(backend: PostgresqlBackend, url: str) -> None:
+        new(backend, url)
+        backends.append(backend)
+
+    monkeypatch.setattr(PostgresqlBackend, "__init__", recorded)
+    yield kind
+    for backend in backends:  # psycopg warns of connections left open, and a warning is an error
+        backend.close()
+
+
+@pytest.fixture
+def database(store: str) -> Iterator[Database]:
+    """The test's own store, empty."""
+    from promptgrid.store import Database
+
+    database = Database()
+    yield database
+    database.close()
