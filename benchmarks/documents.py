@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from promptgrid.documents import adding, embedders
+from promptgrid.documents import adding, embedders, samples
 from promptgrid.documents.chunkers import Chunker
 from promptgrid.documents.pdf import page_texts
 from promptgrid.documents.retrievers import Retriever, load_index, retrieve
@@ -42,6 +42,13 @@ def texts(count: int, words: int = 50) -> list[str]:
     vocabulary = ["".join(rng.choices(letters, k=rng.randint(3, 9))) for _ in range(30_000)]
     weights = list(accumulate(1 / rank for rank in range(1, len(vocabulary) + 1)))
     return [" ".join(rng.choices(vocabulary, cum_weights=weights, k=words)) for _ in range(count)]
+
+
+def sentences(count: int, words: int = 50) -> list[str]:
+    """Returns texts of the words of our English collection, which have as many tokens as those of a real document."""
+    rng, folder = random.Random(15), samples.sample_folder("brackwater-en")
+    vocabulary = " ".join(path.read_text("utf-8") for path in sorted(folder.glob("*.md"))).split()
+    return [" ".join(rng.choices(vocabulary, k=words)) for _ in range(count)]
 
 
 def peak() -> str:
@@ -67,11 +74,16 @@ class Timed:
         return rows
 
 
+def embed_by(model: Any) -> None:
+    """Lets this process embed by `model` instead of the built-in embedder."""
+    embedders._library = lambda: model  # type: ignore[assignment]
+
+
 def embed_child(folder: Path, count: int) -> None:
     """Embeds the texts; prints (vectors there, CPU seconds of all, those of the embedder) as JSON after each call."""
     timed = Timed(folder / "log")
-    embedders._library = lambda: timed  # type: ignore[assignment]
-    some, database = texts(count), Database(folder / "vectors.sqlite3")
+    embed_by(timed)
+    some, database = sentences(count), Database(folder / "vectors.sqlite3")
     began = time.process_time()
 
     def show(done: int, total: int) -> None:
@@ -114,7 +126,7 @@ def _collection(database: Database, sources: Sequence[adding.Source]) -> str:
 def index(count: int) -> None:
     """Searches `count` chunks with random vectors, through the store, and prints what it takes."""
     rng = np.random.default_rng(15)
-    embedders._library = lambda: _Random(rng)  # type: ignore[assignment]
+    embed_by(_Random(rng))
     with tempfile.TemporaryDirectory() as folder:
         database = Database(Path(folder) / "documents.sqlite3")
         some = texts(count)
@@ -137,7 +149,7 @@ def _in_child(work: Callable[..., None], *arguments: Any) -> None:
 
 def _index_child(folder: str, collection_id: str, queries: Sequence[str]) -> None:
     rng = np.random.default_rng(15)
-    embedders._library = lambda: _Random(rng)  # type: ignore[assignment]
+    embed_by(_Random(rng))
     database = Database(Path(folder) / "documents.sqlite3")
     began = time.process_time()
     chunks = load_index(database, collection_id, Chunker("recursive", 300))
@@ -150,7 +162,7 @@ def _index_child(folder: str, collection_id: str, queries: Sequence[str]) -> Non
 
 def _query_child(folder: str, collection_id: str, queries: Sequence[str]) -> None:
     rng = np.random.default_rng(16)
-    embedders._library = lambda: _Random(rng)  # type: ignore[assignment]
+    embed_by(_Random(rng))
     database = Database(Path(folder) / "documents.sqlite3")
     chunker = Chunker("recursive", 300)
     print(f"before: {peak()}")
