@@ -5,13 +5,14 @@ A chunker is written as `KIND[:size=N,overlap=N,tokenizer=NAME]`, such as `sente
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from promptgrid.documents import cutting
-from promptgrid.documents.chunks import Chunk
+from promptgrid.documents.chunks import Chunk, Chunks
 from promptgrid.errors import DocumentsError
 from promptgrid.store.documents.collections import StoredText
 from promptgrid.suggestions import did_you_mean
@@ -81,24 +82,60 @@ def parse_chunker(text: str) -> Chunker:
 def chunks(document: StoredText, chunker: Chunker) -> list[Chunk]:
     """Cuts the document into chunks, in the order of the text. Raises DocumentsError if the chunker's tokenizer does
     not report where tokens begin."""
-    if not document.text:
-        return []
-    cutter = _Cutter(document.text, chunker)
-    return [Chunk(document, start, end, cutter.tokens(start, end)) for start, end in _CUT[chunker.kind](cutter)]
+    return list(cut_up([document], chunker))
+
+
+def cut_up(
+    documents: Sequence[StoredText], chunker: Chunker, on_progress: Callable[[int, int], object] = lambda done, of: None
+) -> Chunks:
+    """Cuts the documents into chunks, in their order. `on_progress` is called with the number of characters cut so far
+    and that of all; if it raises, the work ends. Raises as `chunks` does."""
+    done, total = 0, sum(len(document.text) for document in documents)
+    on_progress(done, total)
+    parts = []
+    for document in documents:
+        parts.append(_cut(document.text, chunker))
+        done += len(document.text)
+        on_progress(done, total)
+    return Chunks(documents, parts)
+
+
+def _cut(text: str, chunker: Chunker) -> Places:
+    """Returns for each chunk of the text where it begins, where it ends, and the number of its tokens, as an array of
+    the shape (chunks, 3)."""
+    import numpy as np
+
+    if not text:
+        return np.zeros((0, 3), np.int32)
+    cutter = _Cutter(text, chunker)
+    ranges = array("i", chain.from_iterable(_CUT[chunker.kind](cutter)))
+    table = np.empty((len(ranges) // 2, 3), np.int32)
+    table[:, :2] = np.frombuffer(ranges, np.int32).reshape(-1, 2)
+    table[:, 2] = cutter.begins.searchsorted(table[:, 1]) - cutter.begins.searchsorted(table[:, 0])
+    return table
 
 
 class _Cutter:
-    """A text to be cut, with the places of its tokens."""
+    """A text to be cut, with the places of its tokens. Places are looked up as 32-bit numbers: for others numpy would
+    convert all places each time."""
 
     def __init__(self, text: str, chunker: Chunker) -> None:
         self.text, self.size, self.overlap = text, chunker.size, chunker.overlap
         self.places: Places = cutting.token_places(text, chunker.tokenizer)
-        self._begun: list[int] | None = None
+        self.begins = self.places[:-1]
 
-    def tokens(self, start: int, end: int) -> int:
-        """The number of tokens that begin at a character from `start` up to `end`."""
-        first, last = self.places[:-1].searchsorted([start, end])
-        return int(last - first)
+    def before(self, place: int, side: Literal["left", "right"] = "left") -> int:
+        """The number of tokens that begin before the character at `place`, or with the side `right` also there."""
+        import numpy as np
+
+        return int(self.begins.searchsorted(np.int32(place), side))
+
+    def counts(self, places: Sequence[int]) -> list[int]:
+        """The number of tokens that begin before each of these places."""
+        import numpy as np
+
+        numbers: list[int] = self.begins.searchsorted(np.array(places, np.int32)).tolist()
+        return numbers
 
     def of_tokens(self) -> Iterator[Range]:
         return self._windows(0, len(self.text))
@@ -121,8 +158,8 @@ class _Cutter:
         """Returns the bounds with further ones in every unit of more than `size` tokens: cut by the first of the
         `ways`, what is still longer by the next one, and at last at tokens."""
         result = [bounds[0]]
-        for start, end in pairwise(bounds):
-            if self.tokens(start, end) > self.size:
+        for (start, end), (first, last) in zip(pairwise(bounds), pairwise(self.counts(bounds)), strict=True):
+            if last - first > self.size:
                 if ways:
                     inner = [start + at for at in ways[0](self.text[start:end])]
                     result += self.refined([*inner, end], ways[1:])[1:-1]
@@ -135,13 +172,12 @@ class _Cutter:
         """Yields ranges of `size` tokens from `start` to `end`, each with `overlap` (None: the chunker's) tokens of the
         one before it."""
         overlap = self.overlap if overlap is None else overlap
-        begins = self.places[:-1]
-        at, last = start, int(begins.searchsorted(end))
+        at, last = start, self.before(end)
         while True:
-            first = int(begins.searchsorted(at))
-            stop = end if first + self.size >= last else int(begins[first + self.size])
+            first = self.before(at)
+            stop = end if first + self.size >= last else int(self.begins[first + self.size])
             if stop <= at:  # a character of more than `size` tokens
-                stop = min(int(self.places[begins.searchsorted(at, "right")]), end)
+                stop = min(int(self.places[self.before(at, "right")]), end)
             yield at, stop
             if stop == end:
                 return
@@ -150,16 +186,15 @@ class _Cutter:
 
     def _tail(self, stop: int, most: int) -> int:
         """Returns the first place from which up to `stop` at most this number of tokens begin."""
-        begins = self.places[:-1]
-        first = int(begins.searchsorted(stop)) - most
-        if first > 0 and begins[first - 1] == self.places[first]:  # amid the tokens of one character
-            first = int(begins.searchsorted(self.places[first], "right"))
+        first = self.before(stop) - most
+        if first > 0 and self.begins[first - 1] == self.places[first]:  # amid the tokens of one character
+            first = self.before(int(self.places[first]), "right")
         return int(self.places[max(first, 0)])
 
     def packed(self, bounds: Sequence[int]) -> Iterator[Range]:
         """Yields ranges of as many of the units between `bounds` as fit in `size` tokens. Each begins with the last
         units of the one before it that have at most `overlap` tokens together and leave room for one new unit."""
-        counts = self.places[:-1].searchsorted(bounds).tolist()
+        counts = self.counts(bounds)
         first, last = 0, len(bounds) - 1
         while first < last:
             stop = first + 1

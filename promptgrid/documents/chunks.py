@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
 
 from promptgrid.store.documents.collections import StoredText
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,40 @@ class Chunk:
         if self.page is not None:
             return f"{self.document.name}, {'page' if self.document.kind == 'pdf' else 'row'} {self.page}"
         return f"{self.document.name}, characters {self.start:,}–{self.end:,}"
+
+
+class Chunks(Sequence[Chunk]):
+    """The chunks of some documents, in order. They are held as numbers, and each is made when it is wanted."""
+
+    def __init__(self, documents: Sequence[StoredText], tables: Sequence[NDArray[np.int32]]) -> None:
+        """`tables` has for each of the documents its chunks as rows: start, end, tokens."""
+        import numpy as np
+
+        self._documents = documents
+        self._rows = np.concatenate([np.zeros((0, 3), np.int32), *tables])
+        self._owners = np.repeat(np.arange(len(tables), dtype=np.int32), [len(table) for table in tables])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Chunk: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[Chunk]: ...
+
+    def __getitem__(self, at: int | slice) -> Chunk | list[Chunk]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        start, end, tokens = self._rows[at].tolist()
+        return Chunk(self._documents[self._owners[at]], start, end, tokens)
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """The characters of each chunk."""
+        columns = (self._owners, self._rows[:, 0], self._rows[:, 1])
+        for owner, start, end in zip(*(memoryview(column) for column in columns), strict=True):
+            yield self._documents[owner].text[start:end]
 
 
 @dataclass(frozen=True, slots=True, order=True)

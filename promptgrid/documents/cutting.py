@@ -4,16 +4,17 @@ character at which a unit begins; the blanks behind a unit belong to it, so that
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from promptgrid.errors import DocumentsError
-from promptgrid.tokens import tokenize
+from promptgrid.tokens import encoding_of, token_ends, tokenize
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Places = NDArray[np.int64]
+    Places = NDArray[np.int32]
 
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Chinese characters, kana
 _CLOSING = "\"'”’」』)】》\\]"
@@ -45,15 +46,31 @@ def token_places(text: str, tokenizer: str) -> Places:
     """
     import numpy as np
 
-    tokens = tokenize(text, tokenizer)
-    if not tokens.located:
+    places, at = [], 0
+    for part, ends in _token_ends(text, tokenizer):
+        begins = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(ends)]
+        places.append((at + (begins if part.isascii() else _characters(part)[begins])).astype(np.int32))
+        at += len(part)
+    if at != len(text):
         hint = "Use another one, such as o200k_base."
         raise DocumentsError(f"The tokenizer {tokenizer} does not report where tokens begin.", hint=hint)
+    return np.concatenate([*places, np.array([len(text)], np.int32)])
+
+
+def _token_ends(text: str, tokenizer: str) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Yields the parts of the text whose tokens are located, each with the offsets in its UTF-8 at which they end."""
+    if name := encoding_of(tokenizer):
+        yield from token_ends(text, name)
+    elif (tokens := tokenize(text, tokenizer)).located:
+        yield text, tokens.ends
+
+
+def _characters(text: str) -> NDArray[np.int64]:
+    """Returns for each byte of the text's UTF-8, and for its end, the number of characters that begin before it."""
+    import numpy as np
+
     data = np.frombuffer(text.encode(), np.uint8)
-    before = np.concatenate([np.zeros(1, np.int64), np.cumsum((data & 0xC0) != 0x80)])  # characters begun before a byte
-    starts = np.concatenate([np.zeros(1, np.int64), tokens.ends]) if len(tokens.ends) else np.zeros(1, np.int64)
-    places: Places = before[starts]
-    return places
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum((data & 0xC0) != 0x80)])
 
 
 def sentences(text: str) -> list[int]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from itertools import pairwise
+from itertools import chain, pairwise
 
 _WIDE = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # written without blanks
-_TERM = re.compile(rf"([{_WIDE}]+)|([^\W_{_WIDE}]+)(?:['’]s\b)?")
+_RUN = re.compile(rf"[{_WIDE}]+")
+_WORD = re.compile(rf"[^\W_{_WIDE}]+(?:['’]s\b)?")
 _COMMON = frozenset(  # as `terms` returns them: `thi` is `this`
     {
         *("a", "an", "and", "are", "as", "at", "be", "but", "by", "can", "could", "did", "do", "does", "for", "from"),
@@ -23,17 +24,29 @@ _COMMON = frozenset(  # as `terms` returns them: `thi` is `this`
 _LONG = 64  # characters: a longer word is cut off, such as a line of base64
 
 
+def pieces(text: str) -> tuple[list[str], list[str]]:
+    """Returns the words of the text as they are written, in lower case (`ferries`, `captain's`), and its runs of
+    Chinese characters or kana. `word_term` and `run_terms` make terms of them."""
+    text = unicodedata.normalize("NFKC", text).lower()
+    return _WORD.findall(text), [] if text.isascii() else _RUN.findall(text)
+
+
+def word_term(word: str) -> str:
+    """Returns the term of a word that `pieces` returned: without `'s` and an English plural `s`."""
+    word = word[:-2] if word.endswith(("'s", "’s")) else word
+    return _singular(word) if word[-1] == "s" or len(word) > _LONG else word
+
+
+def run_terms(run: str) -> list[str]:
+    """Returns the terms of a run of Chinese characters or kana: each character, and each pair of neighbours."""
+    return [*run, *map("".join, pairwise(run))]
+
+
 def terms(text: str) -> list[str]:
-    """Returns the terms of the text in its order: words in lower case without an English plural `s`, and for a run of
+    """Returns the terms of the text: its words in lower case without an English plural `s`, then for each run of
     Chinese characters or kana each character and each pair of neighbours. Every text is accepted."""
-    words: list[str] = []
-    for wide, word in _TERM.findall(unicodedata.normalize("NFKC", text).lower()):
-        if word:
-            words.append(_singular(word) if word[-1] == "s" or len(word) > _LONG else word)
-        else:
-            words.extend(wide)
-            words.extend(map("".join, pairwise(wide)))
-    return words
+    words, runs = pieces(text)
+    return [*map(word_term, words), *chain.from_iterable(map(run_terms, runs))]
 
 
 def query_terms(text: str) -> list[str]:

@@ -21,5 +21,13 @@ from promptgrid.tokens.count import (
     tools_of,
 )
 from promptgrid.tokens.encodings import ENCODINGS, encoding
-from promptgrid.tokens.pieces import Difference, Piece, Tokenization, estimated, first_difference, tokenize
+from promptgrid.tokens.pieces import (
+    Difference,
+    Piece,
+    Tokenization,
+    estimated,
+    first_difference,
+    token_ends,
+    tokenize,
+)
 from promptgrid.tokens.window import POLICIES, POLICY_WORDS, TurnWindow, WindowPolicy, window

@@ -5,7 +5,7 @@ A token is a few bytes of the text's UTF-8, perhaps only part of a character: é¦
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from promptgrid.prompt import Message
 from promptgrid.text import clean
 from promptgrid.tokens.chunks import parts
 from promptgrid.tokens.count import Count, ask, count_in, count_text, encoding_of, estimate, remember
-from promptgrid.tokens.encodings import ENCODINGS, encoding
+from promptgrid.tokens.encodings import ENCODINGS, encoding, endless_space
 
 if TYPE_CHECKING:
     import numpy as np
@@ -163,6 +163,19 @@ def tokenize(text: str, ref: str) -> Tokenization:
     count = count_text(text, ref)
     guess = "" if count.exact or endpoint == connections.BUILTIN else connections.model_facts(ref).encoding
     return _encoded(ref, guess, text, count)
+
+
+def token_ends(text: str, name: str) -> Iterator[tuple[str, Numbers]]:
+    """Yields the parts of a text without lone surrogates, in order, each with the offsets in its UTF-8 at which its
+    tokens end by the encoding `name`. Caches nothing, and so serves texts of many megabytes. Yields nothing if the
+    encoding is not available or fails on the text."""
+    import numpy as np
+
+    tokenizer = None if endless_space(text) else encoding(name)
+    if tokenizer is not None:
+        for part in parts(text, ENCODINGS[name]):
+            ids = tokenizer.encode_to_numpy(part, disallowed_special=())
+            yield part, np.cumsum(_sizes(name)[ids])
 
 
 def estimated(text: str, ref: str, reason: str) -> Tokenization:

@@ -50,13 +50,14 @@ def test_texts_without_words_score_nothing(texts: list[str]) -> None:
     [
         ("The Ferry's FERRIES, buses; glass 3.50", "the ferry ferry buse glass 3 50"),
         ("渡船９点 open", "渡 船 渡船 9 点 open"),
+        ("x's's ’s captain's", "x s s captain"),
         ("カフェ x_y naïve", "カ フ ェ カフ フェ x y naïve"),
         ("𠮷野", "𠮷 野 𠮷野"),
         ("", ""),
     ],
 )
 def test_terms_are_words_and_for_chinese_characters_and_pairs(text: str, expected: str) -> None:
-    assert terms(text) == expected.split()
+    assert Counter(terms(text)) == Counter(expected.split())
 
 
 def test_the_commonest_words_of_a_question_are_left_out_unless_it_has_no_others() -> None:
