@@ -10,7 +10,7 @@ import asyncio
 import concurrent.futures
 import threading
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 LOOP_THREAD = "promptgrid-loop"
+_WAIT_S = 0.2
 _LATE_S = 0.1
 _READ_S = 0.2
 _CATCH_UP_S = 5.0
@@ -45,8 +46,10 @@ def in_loop() -> bool:
     return asyncio._get_running_loop() is not None
 
 
-def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on the background loop and returns its result; Ctrl+C cancels it.
+def run_sync(coroutine: Coroutine[Any, Any, T], while_waiting: Callable[[], object] | None = None) -> T:
+    """Runs a coroutine on the background loop and returns its result; Ctrl+C cancels it. `while_waiting` is called in
+    this thread five times a second until the coroutine has ended, and once more then; if it raises, the coroutine is
+    cancelled.
 
     Raises RuntimeError if it is called from that loop.
     """
@@ -55,6 +58,11 @@ def run_sync(coroutine: Coroutine[Any, Any, T]) -> T:
         raise RuntimeError("run_sync waits for the background loop and was called from it: await instead")
     future = start(coroutine)
     try:
+        while while_waiting is not None:
+            ended = concurrent.futures.wait([future], _WAIT_S).done
+            while_waiting()
+            if ended:
+                break
         return future.result()
     except BaseException:
         future.cancel()

@@ -5,7 +5,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[1]
 HOME_PAGE = CHECKOUT / "workbench.py"
 ORDER = [
-    "errors", "text", "compact", "files", "suggestions", "humanize", "paths", "loop", "budget", "bounded",
+    "errors", "text", "compact", "files", "suggestions", "humanize", "progress", "paths", "loop", "budget", "bounded",
     "stats", "prompt", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
     "identities", "connections", "endpoints_file", "tokens", "grading", "cases", "grid", "store", "calls",
     "documents", "judging", "runner", "chat", "nextword", "compare", "case_review", "curves", "export", "tuning",

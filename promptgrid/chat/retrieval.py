@@ -6,7 +6,7 @@ Only the last question carries chunks: those of earlier questions are not sent a
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from heapq import nlargest
 from typing import Any
@@ -15,6 +15,7 @@ from promptgrid.chat.settings import ChatDocuments
 from promptgrid.documents.chunkers import parse_chunker
 from promptgrid.documents.retrievers import ChunkIndex, Hit, load_index, parse_retriever, retrieve
 from promptgrid.errors import DocumentsError
+from promptgrid.progress import OnWork, silent
 from promptgrid.prompt import Message
 from promptgrid.store import Database
 from promptgrid.store.conversations import Node
@@ -87,21 +88,17 @@ def retrieved_from(stored: Mapping[str, Any]) -> Retrieved:
     return Retrieved(ChatDocuments(**stored["documents"]), stored["query"], stored["instruction"], chunks)
 
 
-def search_index(
-    database: Database, documents: ChatDocuments, on_progress: Callable[[int, int], object] = lambda done, total: None
-) -> ChunkIndex:
-    """Returns the index of the collection with the vectors that its retriever needs; `on_progress` is called with the
-    numbers of those made and of all. Raises DocumentsError if the collection was deleted or has no text, and as
+def search_index(database: Database, documents: ChatDocuments, on_progress: OnWork = silent) -> ChunkIndex:
+    """Returns the index of the collection with what its retriever needs; `on_progress` is called while it is made.
+    Raises DocumentsError if the collection was deleted or has no text, and as
     `embedders.embed` does."""
     if documents.collection not in {info.id for info in collections.listed(database)}:
         raise DocumentsError(
             f"The collection {documents.name} was deleted: nothing was sent.",
             hint=f"Choose another, or bring it back: promptgrid documents undelete {documents.collection}",
         )
-    index = load_index(database, documents.collection, parse_chunker(documents.chunker))
-    retriever = parse_retriever(documents.retriever)
-    if retriever.embeds:
-        index.embed(database, retriever.embedder, on_progress=on_progress)
+    index = load_index(database, documents.collection, parse_chunker(documents.chunker), on_progress)
+    index.prepare(database, parse_retriever(documents.retriever), on_progress=on_progress)
     return index
 
 

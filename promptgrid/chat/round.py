@@ -22,6 +22,7 @@ from promptgrid.endpoint import Reply, Request
 from promptgrid.errors import PlanError, PromptgridError
 from promptgrid.loop import Background
 from promptgrid.models.parameters import sent
+from promptgrid.progress import words
 from promptgrid.store import Database, conversations
 from promptgrid.store.conversations import VariantReply
 from promptgrid.techniques import Turn, messages_of
@@ -111,7 +112,7 @@ class Round(Background):
 
     It runs on the engine's event loop, so that neither a rerun nor a refresh of the page interrupts it. `slot` is the
     id of the turn that holds the replies; `live` has the reply of each variant, by its id. `retrieved` is what was
-    found (None: nothing yet, or no documents), `embedded` the numbers of vectors made and to make meanwhile.
+    found (None: nothing yet, or no documents), `preparing` says how far its documents are prepared meanwhile, in words.
     """
 
     def __init__(
@@ -123,7 +124,7 @@ class Round(Background):
         self.variants = tuple(variants)
         self.live = {number: Live(number) for number in variants}
         self.retrieved: Retrieved | None = None
-        self.embedded = (0, 0)
+        self.preparing = ""
 
     @property
     def error(self) -> BaseException | None:
@@ -148,7 +149,7 @@ class Round(Background):
             self.slot, self.live = slot, {number: Live(number) for number in self.variants}
 
     async def _ask_all(self) -> None:
-        self.retrieved, self.embedded = None, (0, 0)
+        self.retrieved, self.preparing = None, ""
         searching = asyncio.ensure_future(asyncio.to_thread(self._search))
         async with asyncio.TaskGroup() as group:
             for one in self.live.values():
@@ -186,13 +187,14 @@ class Round(Background):
         documents = from_json(conversation.settings).documents
         questions = retrieval.questions_of(tree.path(conversation, conversation.nodes[self.slot].parent))
         if documents is not None and questions:
-            index = retrieval.search_index(self.database, documents, self._embedding)
+            index = retrieval.search_index(self.database, documents, self._prepared)
+            self.preparing = ""
             self.retrieved = retrieval.search(self.database, index, documents, questions)
 
-    def _embedding(self, done: int, total: int) -> None:
+    def _prepared(self, done: int, total: int, what: str) -> None:
         if self.stopped:
             raise asyncio.CancelledError
-        self.embedded = (done, total)
+        self.preparing = words(done, total, what)
 
     def _found(self, unsent: Sequence[int]) -> dict[str, Any] | None:
         return None if self.retrieved is None else retrieval.retrieved_json(self.retrieved.without(unsent))

@@ -10,14 +10,18 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from promptgrid.progress import OnWork, words
 from promptgrid.text import cut, printable
 
+_BAR_AFTER_S, _LINE_EVERY_S = 0.5, 5.0
 _WIDEST = 100  # characters of a cell without wrapping
 
 
@@ -53,6 +57,34 @@ def _escaped(character: str) -> str:
 def terminal_width() -> int:
     """Returns how many characters a line of the terminal has; a number without limit where stdout is a file or pipe."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+
+
+@contextmanager
+def showing_progress() -> Iterator[OnWork]:
+    """Yields the function by which the work of the block tells how far it is, on stderr: a terminal shows a bar of each
+    stage that takes more than half a second, a file gets a line every 5 seconds."""
+    stage, due, bar = "", 0.0, None
+    every = _BAR_AFTER_S if sys.stderr.isatty() else _LINE_EVERY_S
+
+    def show(done: int, total: int, what: str) -> None:
+        nonlocal stage, due, bar
+        now = time.monotonic()
+        if what != stage:
+            stage, due = what, now + every
+        if bar is not None and done >= total:
+            stage, bar = "", bars.close()
+        elif bar is not None:
+            bar.update(done - bar.pos)
+        elif now >= due and every == _LINE_EVERY_S:
+            due = now + every
+            echo(words(done, total, what), err=True)
+        elif now >= due and done < total:
+            bar = bars.enter_context(
+                click.progressbar(length=total, label=what.capitalize(), file=sys.stderr, show_pos=True)
+            )
+
+    with ExitStack() as bars:
+        yield show
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "") -> None:

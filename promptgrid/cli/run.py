@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from promptgrid.cli.output import OutputFile, echo, echo_json
+from promptgrid.cli.output import OutputFile, echo, echo_json, showing_progress
 from promptgrid.cli.show import part_option
 from promptgrid.cli.verdicts.gate_options import GateOptions, gate_options, read_gate_options
 from promptgrid.prompt.parameters import AXIS_SPECS, SPECS, ParameterSpec
@@ -143,7 +143,8 @@ def plan(as_json: bool, **options: Any) -> None:
     from promptgrid.runner import client
     from promptgrid.store import Database
 
-    preflight = client.preflight(Database(), _plan(**options))
+    with showing_progress() as on_progress:
+        preflight = client.preflight(Database(), _plan(**options), on_progress)
     echo_json(sheet.as_json(preflight)) if as_json else echo(sheet.as_text(preflight))
 
 
@@ -182,7 +183,8 @@ def run(
         if not as_json:
             echo(sheet.as_text(preflight), err=True)
 
-    run_id = client.submit(database, new_plan, show=show)
+    with showing_progress() as on_progress:
+        run_id = client.submit(database, new_plan, show=show, on_progress=on_progress)
     del new_plan  # with its cases, which the runner reads from the database again
     outputs = live.Outputs(csv_path, csv_for_excel, jsonl_path, as_json, gates)
     raise SystemExit(live.carry_out(database, run_id, outputs))

@@ -52,8 +52,9 @@ class BM25:
             ends.append(len(flat))
         self._ids: dict[str, int] = dict(ids.terms)
         self.size = len(ends) - 1
-        lengths = np.diff(np.frombuffer(ends, np.int32))
-        mean = lengths.mean() if len(flat) else 1.0
+        places: NDArray[Any] = np.frombuffer(ends, np.int32)
+        lengths = places[1:] - places[:-1]
+        mean = float(lengths.mean()) if len(flat) else 1.0
         self._ends, self._texts, frequencies = _by_term(flat, ends, len(ids.terms))
         self._gains = _gains(frequencies, self._texts, K1 * (1 - B + B * lengths / mean))
 

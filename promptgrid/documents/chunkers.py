@@ -90,24 +90,28 @@ def cut_up(
 ) -> Chunks:
     """Cuts the documents into chunks, in their order. `on_progress` is called with the number of characters cut so far
     and that of all; if it raises, the work ends. Raises as `chunks` does."""
-    done, total = 0, sum(len(document.text) for document in documents)
-    on_progress(done, total)
-    parts = []
+    total = sum(len(document.text) for document in documents)
+    parts, done = [], 0
+
+    def tell(characters: int) -> None:
+        on_progress(done + characters, total)
+
     for document in documents:
-        parts.append(_cut(document.text, chunker))
+        tell(0)
+        parts.append(_cut(document.text, chunker, tell))
         done += len(document.text)
-        on_progress(done, total)
+    tell(0)
     return Chunks(documents, parts)
 
 
-def _cut(text: str, chunker: Chunker) -> Places:
+def _cut(text: str, chunker: Chunker, on_progress: Callable[[int], object]) -> Places:
     """Returns for each chunk of the text where it begins, where it ends, and the number of its tokens, as an array of
-    the shape (chunks, 3)."""
+    the shape (chunks, 3). `on_progress` is called with the number of characters done so far."""
     import numpy as np
 
     if not text:
         return np.zeros((0, 3), np.int32)
-    cutter = _Cutter(text, chunker)
+    cutter = _Cutter(text, chunker, on_progress)
     ranges = array("i", chain.from_iterable(_CUT[chunker.kind](cutter)))
     table = np.empty((len(ranges) // 2, 3), np.int32)
     table[:, :2] = np.frombuffer(ranges, np.int32).reshape(-1, 2)
@@ -119,9 +123,9 @@ class _Cutter:
     """A text to be cut, with the places of its tokens. Places are looked up as 32-bit numbers: for others numpy would
     convert all places each time."""
 
-    def __init__(self, text: str, chunker: Chunker) -> None:
+    def __init__(self, text: str, chunker: Chunker, on_progress: Callable[[int], object]) -> None:
         self.text, self.size, self.overlap = text, chunker.size, chunker.overlap
-        self.places: Places = cutting.token_places(text, chunker.tokenizer)
+        self.places: Places = cutting.token_places(text, chunker.tokenizer, on_progress)
         self.begins = self.places[:-1]
 
     def before(self, place: int, side: Literal["left", "right"] = "left") -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from promptgrid.store.documents.collections import StoredText
 
@@ -60,7 +60,7 @@ class Chunks(Sequence[Chunk]):
         import numpy as np
 
         self._documents = documents
-        self._rows = np.concatenate([np.zeros((0, 3), np.int32), *tables])
+        self._rows: NDArray[np.int32] = np.concatenate([np.zeros((0, 3), np.int32), *tables])
         self._owners = np.repeat(np.arange(len(tables), dtype=np.int32), [len(table) for table in tables])
 
     def __len__(self) -> int:
@@ -78,11 +78,19 @@ class Chunks(Sequence[Chunk]):
         start, end, tokens = self._rows[at].tolist()
         return Chunk(self._documents[self._owners[at]], start, end, tokens)
 
+    def within(self, names: Container[str]) -> list[Chunk]:
+        """Returns the chunks of the documents with these names."""
+        import numpy as np
+
+        mine = np.array([document.name in names for document in self._documents], np.bool_)
+        return [self[number] for number in np.flatnonzero(mine[self._owners]).tolist()]
+
     @property
     def texts(self) -> Iterator[str]:
         """The characters of each chunk."""
-        columns = (self._owners, self._rows[:, 0], self._rows[:, 1])
-        for owner, start, end in zip(*(memoryview(column) for column in columns), strict=True):
+        columns: tuple[Any, ...] = (self._owners, self._rows[:, 0], self._rows[:, 1])
+        numbers: list[memoryview[int]] = [memoryview(column) for column in columns]
+        for owner, start, end in zip(*numbers, strict=True):
             yield self._documents[owner].text[start:end]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from promptgrid.cases.table import Case
 from promptgrid.documents.chunkers import parse_chunker
 from promptgrid.documents.chunks import Passage
-from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed, is_available, unmade
+from promptgrid.documents.embedders import LOCAL, embed, is_available, unmade
 from promptgrid.documents.gold import GOLD, QUOTE, check_gold, parse_gold
 from promptgrid.documents.retrievers import (
     ChunkIndex,
@@ -27,6 +27,7 @@ from promptgrid.grid.contexts import Contexts, query_of
 from promptgrid.grid.variants import retrievals
 from promptgrid.humanize import many
 from promptgrid.paths import install_command
+from promptgrid.progress import OnWork, silent
 from promptgrid.prompt import Parameters, Prompt
 from promptgrid.prompt.retrieval import retrieval_calls, retrieval_id
 from promptgrid.store import Database
@@ -40,15 +41,14 @@ _AT_ONCE = 256  # texts of which a preflight makes the vectors, by the built-in 
 _MOST_CHARS = 4_000_000  # of a collection that is shown whole
 
 
-def with_contexts(
-    database: Database, plan: Plan, *, sends: bool = True, on_progress: OnEmbedded = lambda done, total: None
-) -> Plan:
+def with_contexts(database: Database, plan: Plan, *, sends: bool = True, on_progress: OnWork = silent) -> Plan:
     """Returns the plan with what its cells retrieve (`Plan.contexts`); a plan without retrieval is returned as it is.
     What the plan's run has retrieved before stays.
 
-    With `sends`, the vectors that are missing are made, within the plan's budget; `on_progress` is called with the
-    number of vectors there and the number of texts. Without, nothing is sent: where vectors are missing, the chunks
-    that BM25 finds stand for those of the embedder, and a note says so.
+    With `sends`, the vectors that are missing are made, within the plan's budget. Without, nothing is sent: where
+    vectors are missing, the chunks that BM25 finds stand for those of the embedder, and a note says so. `on_progress`
+    is called while documents are cut, chunks indexed and vectors made; if it raises, the work ends, and the vectors
+    made so far are stored.
 
     Raises PlanError, DocumentsError and StoreError for a collection, chunker, retriever, embedder or gold that is not
     there or does not fit, and for a prompt that shows no `{{ context }}`.
@@ -110,11 +110,11 @@ class _Setting:
     note: str = ""
 
     @classmethod
-    def of(cls, database: Database, parameters: Parameters) -> _Setting:
+    def of(cls, database: Database, parameters: Parameters, on_progress: OnWork = silent) -> _Setting:
         """Loads the index of the parameters' collection. Raises DocumentsError, StoreError."""
         collection = collection_of(database, parameters.collection or "")
         retriever = parse_retriever(parameters.retriever or "")
-        index = load_index(database, collection.id, parse_chunker(parameters.chunker or "recursive"))
+        index = load_index(database, collection.id, parse_chunker(parameters.chunker or "recursive"), on_progress)
         return cls(index, retriever, parameters, _few_chunks(index, parameters, collection.name))
 
     def search(self, database: Database, queries: str | Sequence[str], gold: Sequence[Passage] = ()) -> Passages:
@@ -132,23 +132,28 @@ def _made(
     parameters: Parameters,
     queries: Sequence[str],
     sends: bool,
-    on_progress: OnEmbedded,
+    on_progress: OnWork,
 ) -> _Setting:
-    setting = _Setting.of(database, parameters)
+    setting = _Setting.of(database, parameters, on_progress)
     retriever, index = setting.retriever, setting.index
     _check(retriever, index, plan, parameters.collection or "")
     if not retriever.embeds:
+        index.prepare(database, retriever, on_progress=on_progress)
         return setting
-    texts = [chunk.text for chunk in index.chunks]
+    texts = list(index.chunks.texts)
     missing = unmade(database, retriever.embedder, texts) + unmade(database, retriever.embedder, queries, "query")
     if missing and not sends and (retriever.embedder != LOCAL or missing > _AT_ONCE):
         note = (
             f"{many(missing, 'vector')} by {retriever.embedder} {'is' if missing == 1 else 'are'} made when the run"
             f" starts; until then BM25's chunks stand for those of the retriever {retriever}."
         )
+        index.prepare(database, Retriever("bm25"), on_progress=on_progress)
         return replace(setting, retriever=Retriever("bm25"), note=note)
-    index.embed(database, retriever.embedder, budget=plan.budget, on_progress=on_progress)
-    embed(database, retriever.embedder, queries, "query", budget=plan.budget)
+    index.prepare(database, retriever, budget=plan.budget, on_progress=on_progress)
+    embed(
+        database, retriever.embedder, queries, "query", budget=plan.budget,
+        on_progress=lambda done, total: on_progress(done, total, "vectors of questions made"),
+    )  # fmt: skip
     return setting
 
 

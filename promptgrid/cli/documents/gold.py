@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from promptgrid.cli.documents.searching import budget_option, chunker_option, embed_chunks, loaded_index
+from promptgrid.cli.documents.searching import budget_option, chunker_option, prepared_index
 from promptgrid.cli.output import OutputFile, echo, print_table
 from promptgrid.text import one_line
 
@@ -60,8 +60,7 @@ def propose(collection: str, cases: Path, model: str, chunker: str, retriever: s
     info = collections.find(database, collection)
     marked = {one.question for one in marked_questions(database, info.id)}
     questions = [one for one in question_texts(read_cases(cases).cases) if one[0] not in marked]
-    index = loaded_index(database, collection, chunker)
-    embed_chunks(database, index, kind, budget)
+    index = prepared_index(database, collection, chunker, [kind], budget)
     live.prepare([ref])
     asks = gold.gold_asks(database, index, kind, k, questions)
     echo(sheet.judge_line(gold.gold_preflight(database, asks, ref)), err=True)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from promptgrid.cli.output import echo, echo_json, print_table
+from promptgrid.cli.output import echo, echo_json, print_table, showing_progress
 from promptgrid.cli.run import Listed
 from promptgrid.text import one_line
 
@@ -49,8 +48,7 @@ def search(collection: str, query: str, chunker: str, retriever: str, k: int, bu
     from promptgrid.store.documents import collections
 
     database, kind = Database(), parse_retriever(retriever)
-    index = loaded_index(database, collection, chunker)
-    embed_chunks(database, index, kind, budget)
+    index = prepared_index(database, collection, chunker, [kind], budget)
     hits = retrieve(database, index, kind, query, k)
     if as_json:
         echo_json(json.dumps([_row(hit) for hit in hits], ensure_ascii=False))
@@ -95,7 +93,8 @@ def measure(
     from promptgrid.store.documents import collections
 
     database = Database()
-    index = loaded_index(database, collection, chunker)
+    kinds = list(map(parse_retriever, retrievers))
+    index = prepared_index(database, collection, chunker, kinds, budget)
     marked = () if cases else marked_questions(database, collections.find(database, collection).id)
     table = (
         read_cases(marked_csv(marked, index.by_name), name="gold.csv")
@@ -104,8 +103,7 @@ def measure(
     )
     questions = questions_of(table.cases, index)
     rows: list[dict[str, Any]] = []
-    for kind in map(parse_retriever, retrievers):
-        embed_chunks(database, index, kind, budget)
+    for kind in kinds:
         for k in map(_count, counts):
             results = evaluate(database, index, kind, questions, k)
             rows.append({"retriever": str(kind), "k": k, **_figures(results)})
@@ -143,23 +141,21 @@ def _shown(value: Any) -> str:
     return "" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
-def loaded_index(database: Database, collection: str, chunker: str) -> ChunkIndex:
+def prepared_index(
+    database: Database, collection: str, chunker: str, retrievers: Sequence[Retriever], budget: str
+) -> ChunkIndex:
+    """Returns the index of the collection with what the retrievers need, and shows the progress where that is missing.
+    Ctrl+C ends the work; the vectors made so far are stored."""
     from promptgrid.documents.chunkers import parse_chunker
     from promptgrid.documents.retrievers import load_index
     from promptgrid.store.documents import collections
 
-    return load_index(database, collections.find(database, collection).id, parse_chunker(chunker))
-
-
-def embed_chunks(database: Database, index: ChunkIndex, retriever: Retriever, budget: str) -> None:
-    """Makes the vectors that the retriever needs, with the progress on a terminal."""
-    if retriever.embeds:
-        with click.progressbar(
-            length=len(index.chunks), label="Embedding", file=sys.stderr, hidden=not sys.stderr.isatty()
-        ) as bar:
-            index.embed(
-                database, retriever.embedder, budget=budget, on_progress=lambda done, total: bar.update(done - bar.pos)
-            )
+    collection_id = collections.find(database, collection).id
+    with showing_progress() as show:
+        index = load_index(database, collection_id, parse_chunker(chunker), show)
+        for retriever in retrievers:
+            index.prepare(database, retriever, budget=budget, on_progress=show)
+    return index
 
 
 def _row(hit: Hit) -> dict[str, Any]:

@@ -82,5 +82,5 @@ def _measured(
     if (setting.retriever or "").partition(":")[0] in _WHOLE:
         return measured_passages(passages, gold, passages, max(1, len(passages)))
     wanted = {one.document for one in gold}
-    chunks = None if index is None else [one.passage for one in index.chunks if one.document.name in wanted]
+    chunks = None if index is None else [one.passage for one in index.chunks.within(wanted)]
     return measured_passages(passages, gold, chunks, setting.chunks or len(passages) or 1)

@@ -25,6 +25,13 @@ def stored(database: Database, keys: Sequence[str]) -> dict[str, bytes]:
                 connection.execute(query.where(vectors.c.key.in_(lot)))}  # fmt: skip
 
 
+def present(database: Database, keys: Sequence[str]) -> set[str]:
+    """Returns those of the keys under which a vector is stored."""
+    query = sa.select(vectors.c.key)
+    with database.read() as connection:
+        return {key for lot in lots(keys) for key in connection.scalars(query.where(vectors.c.key.in_(lot)))}
+
+
 def keep(database: Database, embedder: str, data: Mapping[str, bytes], call: Row | None = None) -> None:
     """Stores vectors of the embedder by key (`data`), and the `call` that brought them as a row of the table of
     replies, in one transaction. Raises DocumentsError if their dimension is not that of the embedder's stored

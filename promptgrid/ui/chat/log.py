@@ -107,9 +107,8 @@ def draw_live(in_flight: Round, settings: Settings, *, key: str) -> None:
 
 
 def _stage(in_flight: Round, live: Live) -> str:
-    """Returns how far the search in the documents is, while vectors of their chunks are made."""
-    done, total = in_flight.embedded
-    return f"vectors of {total:,} chunks: {done:,} · " if done < total and not live.text else ""
+    """Returns how far the documents are prepared that are searched first."""
+    return f"{in_flight.preparing} · " if in_flight.preparing and not live.text else ""
 
 
 def _turn(

@@ -16,7 +16,7 @@ from promptgrid.documents.chunkers import Chunker
 from promptgrid.documents.chunks import Passage
 from promptgrid.documents.evaluation import question_texts
 from promptgrid.documents.marking import keep_marked, marked_questions
-from promptgrid.documents.retrievers import Retriever, load_index
+from promptgrid.documents.retrievers import Retriever
 from promptgrid.errors import PromptgridError
 from promptgrid.grid.preflight import ModelPreflight
 from promptgrid.humanize import duration, many
@@ -30,7 +30,7 @@ from promptgrid.ui import server
 from promptgrid.ui.documents.collection import PAGE
 from promptgrid.ui.documents.marking import fill_fields
 from promptgrid.ui.documents.passage import draw_passage_text
-from promptgrid.ui.documents.searching import RETRIEVER_WORDS, SEARCHING, embedded
+from promptgrid.ui.documents.searching import RETRIEVER_WORDS, SEARCHING, prepared_index
 from promptgrid.ui.widgets.feedback import calls_label, showing_errors
 from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.plain import plain
@@ -79,7 +79,7 @@ def _fields(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
             questions += question_texts(read_cases(file.getvalue(), name=file.name).cases) if file else []
             questions = _unmarked(database, info, questions)
             retriever = Retriever(kind)
-            index = embedded(database, load_index(database, info.id, chunker), [retriever])
+            index = prepared_index(database, info, chunker, [retriever])
             asks = gold_asks(database, index, retriever, int(k or 5), questions)
             st.session_state[_OFFER] = _Offer(info.id, model, asks, gold_preflight(database, asks, model))
     offer: _Offer | None = st.session_state.get(_OFFER)

@@ -20,7 +20,7 @@ from promptgrid.humanize import many
 from promptgrid.stats.intervals import mean_interval
 from promptgrid.store import Database
 from promptgrid.store.documents.collections import CollectionInfo
-from promptgrid.ui.widgets.feedback import show_error, showing_errors
+from promptgrid.ui.widgets.feedback import progress_bar, show_error, showing_errors
 from promptgrid.ui.widgets.fields import number_field
 from promptgrid.ui.widgets.plain import plain
 
@@ -61,7 +61,7 @@ def search(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
         st.caption("The chunks that a prompt would be given for a question stand here, with their place.")
         return
     with showing_errors():
-        index = embedded(database, load_index(database, info.id, chunker), [Retriever(kind)])
+        index = prepared_index(database, info, chunker, [Retriever(kind)])
         hits = retrieve(database, index, Retriever(kind), query, int(k or 0))
         st.caption(plain(f"{many(len(hits), 'chunk')} of {len(index.chunks):,}"))
         for words in adding.outdated(database, info.id, {hit.chunk.document.name for hit in hits}):
@@ -92,7 +92,7 @@ def measure(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
     ready = bool(file or marked or is_sample)
     if st.button("Measure", key="documents_measure", type="primary", disabled=not (ready and kinds and counts)):
         try:
-            index = embedded(database, load_index(database, info.id, chunker), [Retriever(kind) for kind in kinds])
+            index = prepared_index(database, info, chunker, [Retriever(kind) for kind in kinds])
             if file:
                 table = read_cases(file.getvalue(), name=file.name)
             elif marked:
@@ -108,20 +108,15 @@ def measure(database: Database, info: CollectionInfo, chunker: Chunker) -> None:
         _figures(*measured[1:])
 
 
-def embedded(database: Database, index: ChunkIndex, retrievers: Sequence[Retriever]) -> ChunkIndex:
-    """Returns the index with the vectors that the retrievers need; those that are missing are made under a progress
-    bar."""
-    for retriever in retrievers:
-        if retriever.embeds:
-            bar = st.progress(0.0, "Making vectors…")
-
-            def show(done: int, total: int, bar: Any = bar) -> None:
-                bar.progress(done / max(total, 1), f"{done:,} of {total:,} vectors")
-
-            try:
-                index.embed(database, retriever.embedder, on_progress=show)
-            finally:
-                bar.empty()
+def prepared_index(
+    database: Database, info: CollectionInfo, chunker: Chunker, retrievers: Sequence[Retriever]
+) -> ChunkIndex:
+    """Returns the index of the collection with what the retrievers need. What is missing is made under a progress bar;
+    any other press on the page ends that."""
+    with progress_bar() as show:
+        index = load_index(database, info.id, chunker, show)
+        for retriever in retrievers:
+            index.prepare(database, retriever, on_progress=show)
     return index
 
 

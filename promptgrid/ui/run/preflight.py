@@ -21,7 +21,7 @@ from promptgrid.ui import server
 from promptgrid.ui.run.braces import braces_notes
 from promptgrid.ui.run.form import model_problem
 from promptgrid.ui.run.plan import preflights
-from promptgrid.ui.widgets.feedback import calls_label, note_with_button, show_error
+from promptgrid.ui.widgets.feedback import calls_label, note_with_button, progress_bar, show_error
 from promptgrid.ui.widgets.plain import plain
 
 PATIENCE_S = 0.6  # long enough for the preflight of a small plan, so that the page does not flicker
@@ -140,8 +140,8 @@ def _start(plan: Plan) -> str | None:
     if time.monotonic() - st.session_state.get("run_started_at", 0.0) < DOUBLE_CLICK_S:
         return None
     try:
-        with st.spinner("Starting …"):
-            run_id = client.start(server.database(), plan)
+        with st.spinner("Starting …"), progress_bar("start_cancel") as show:
+            run_id = client.start(server.database(), plan, on_progress=show)
     except PromptgridError as error:
         show_error(error)
         return None

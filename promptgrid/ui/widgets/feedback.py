@@ -1,20 +1,25 @@
-"""Errors, empty states, and notes with a button."""
+"""Errors, empty states, progress, and notes with a button."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
 
+from promptgrid import progress
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.humanize import many
+from promptgrid.progress import OnWork
 from promptgrid.prompt import Prompt
 from promptgrid.ui.widgets.plain import plain
 
 logger = logging.getLogger(__name__)
+_PATIENCE_S = 0.5  # shorter work shows no bar
+_EVERY_S = 0.1
 MESSAGE_CHARS = 600  # the rest of a long message is in `raw` or in the log
 
 
@@ -85,3 +90,32 @@ def note_with_button(text: str, label: str, *, key: str, on_click: Callable[...,
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"{key}_row"):
         st.caption(text, width="content")
         return st.button(label, key=key, on_click=on_click, args=args, type="tertiary")
+
+
+@contextmanager
+def progress_bar(cancel: str = "") -> Iterator[OnWork]:
+    """Yields the function by which the work of the block tells how far it is; draws a bar of it that goes when the
+    block ends. With the key `cancel`, a button Cancel stands below the bar. That button, and any other press on the
+    page, ends the work: the page is drawn anew."""
+    place = st.empty()
+    began = time.monotonic()
+    due = began + _PATIENCE_S
+    bar = None
+
+    def show(done: int, total: int, what: str) -> None:
+        nonlocal bar, due
+        now = time.monotonic()
+        if now < due:
+            return
+        due = now + _EVERY_S
+        if bar is None:
+            with place.container(gap="xsmall"):
+                bar = st.progress(0.0)
+                if cancel:
+                    st.button("Cancel", key=cancel, help="What was made so far is kept: Start goes on there.")
+        bar.progress(min(done / total, 1.0) if total else 0.0, progress.words(done, total, what))
+
+    try:
+        yield show
+    finally:
+        place.empty()
