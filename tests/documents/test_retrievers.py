@@ -186,7 +186,7 @@ def test_vectors_made_before_the_caller_ended_the_work_are_kept(
         made: ClassVar[list[str]] = []
 
         def passage(self, lot: list[str]) -> Any:
-            self.made += lot
+            self.made.extend(lot)
             return np.ones((len(lot), 4))
 
     def tell(done: int, total: int) -> None:
