@@ -93,4 +93,5 @@ def started(plan: Plan, point: Point) -> Progress:
         score=blind_score(plan, point),
         parameters=point.variant.parameters,
         retrieval=point.retrieval,
+        nearest=plan.vectors.nearest if plan.vectors else techniques.not_computed,
     )

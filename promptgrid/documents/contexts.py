@@ -21,6 +21,7 @@ from promptgrid.documents.retrievers import (
     retrieve,
 )
 from promptgrid.documents.samples import sample_names
+from promptgrid.documents.tools.nearest_words import with_vectors
 from promptgrid.errors import DocumentsError, StoreError
 from promptgrid.grid import Plan
 from promptgrid.grid.contexts import Contexts, query_of
@@ -42,8 +43,8 @@ _MOST_CHARS = 4_000_000  # of a collection that is shown whole
 
 
 def with_contexts(database: Database, plan: Plan, *, sends: bool = True, on_progress: OnWork = silent) -> Plan:
-    """Returns the plan with what its cells retrieve (`Plan.contexts`); a plan without retrieval is returned as it is.
-    What the plan's run has retrieved before stays.
+    """Returns the plan with what its cells retrieve (`Plan.contexts`) and what computes results of its tools (see
+    `with_vectors`); a plan without either is returned as it is. What the plan's run has retrieved before stays.
 
     With `sends`, the vectors that are missing are made, within the plan's budget. Without, nothing is sent: where
     vectors are missing, the chunks that BM25 finds stand for those of the embedder, and a note says so. `on_progress`
@@ -53,6 +54,7 @@ def with_contexts(database: Database, plan: Plan, *, sends: bool = True, on_prog
     Raises PlanError, DocumentsError and StoreError for a collection, chunker, retriever, embedder or gold that is not
     there or does not fit, and for a prompt that shows no `{{ context }}`.
     """
+    plan = with_vectors(database, plan, sends=sends, on_progress=on_progress)
     settings = retrievals(plan)
     if not settings:
         return plan
@@ -63,7 +65,9 @@ def with_contexts(database: Database, plan: Plan, *, sends: bool = True, on_prog
 
 
 def searching(plan: Plan, database: Database, run_id: str) -> Plan:
-    """Returns the plan of a run that is carried out, which may then search its collections for other queries."""
+    """Returns the plan of a run that is carried out, which may then search its collections for other queries, and
+    compute results of its tools."""
+    plan = with_vectors(database, plan, sends=False)
     if plan.contexts is None:
         return plan
     return replace(plan, contexts=_SearchedContexts(database, run_id, plan.contexts))

@@ -7,7 +7,7 @@ words themselves).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -43,7 +43,9 @@ class Meanings:
 
         first = {text: at for at, text in reversed(list(enumerate(texts)))}
         self.texts: Sequence[str] = list(dict.fromkeys(texts))
-        self.vectors: Vectors = matrix[[first[text] for text in self.texts]].astype(np.float64)
+        rows = matrix[[first[text] for text in self.texts]].astype(np.float64)
+        # Stored in 16 bits, they have the length 1 to three digits only.
+        self.vectors: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
 
     @property
     def dimension(self) -> int:
@@ -69,15 +71,23 @@ class Meanings:
     def neighbours(self, text: str, k: int) -> list[tuple[str, float]]:
         """Returns the `k` texts nearest to this one with their cosines, the nearest first, without the text itself.
         Raises DocumentsError if it is not among the texts."""
-        return self._nearest(self.vector(text), {text}, k)
+        return self.combined([text], [], k)
 
     def analogy(self, a: str, b: str, c: str, k: int) -> list[tuple[str, float]]:
         """Returns the `k` texts nearest to a − b + c with their cosines, the nearest first, without the three. Raises
         DocumentsError if one of them is not among the texts."""
+        return self.combined([a, c], [b], k)
+
+    def combined(self, plus: Sequence[str], minus: Sequence[str], k: int) -> list[tuple[str, float]]:
+        """Returns the `k` texts nearest to the sum of the texts `plus` less the texts `minus`, with their cosines, the
+        nearest first, without these texts. Raises DocumentsError if one of them is not among the texts."""
         import numpy as np
 
-        vector = self.vector(a) - self.vector(b) + self.vector(c)
-        return self._nearest(vector / (np.linalg.norm(vector) or 1.0), {a, b, c}, k)
+        vector = np.sum([*map(self.vector, plus), *(-self.vector(text) for text in minus)], axis=0)
+        vector /= np.linalg.norm(vector) or 1.0
+        without = {*plus, *minus}
+        ranked: Ranked = best(self.vectors @ vector, k + len(without))
+        return [(self.texts[at], score) for at, score in ranked if self.texts[at] not in without][:k]
 
     def cosine(self, a: str, b: str) -> float:
         """Returns the cosine of the vectors of two of the texts."""
@@ -94,10 +104,6 @@ class Meanings:
             raise DocumentsError(f"{text!r} is not among the texts.", hint=did_you_mean(text, self.texts))
         row: Vectors = self.vectors[self.texts.index(text)]
         return row
-
-    def _nearest(self, vector: Vectors, without: Collection[str], k: int) -> list[tuple[str, float]]:
-        ranked: Ranked = best(self.vectors @ vector, k + len(without))
-        return [(self.texts[at], score) for at, score in ranked if self.texts[at] not in without][:k]
 
 
 def texts_of(text: str) -> list[str]:

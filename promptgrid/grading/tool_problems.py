@@ -59,11 +59,13 @@ def tool_faults(tool: Tool, columns: Sequence[str] = ()) -> Iterator[str]:
             yield f"The argument {name} is required, but not described. {did_you_mean(name, properties)}".rstrip()
     for number, result in enumerate(tool.results, start=1):
         earlier = tool.results[: number - 1]
-        every = next((at for at, one in enumerate(earlier, start=1) if not one.when and not one.column), 0)
+        every = next((at for at, one in enumerate(earlier, start=1) if one.fits_always), 0)
         if every:
             yield f"Result {number} is never given: result {every} fits every call. Put it last."
         if unknown := _unknown_argument(result.when, tool.parameters):
             yield f"Result {number} is never given: {tool.name} {unknown}."
+        if result.nearest and (unknown := _unknown_argument({"plus": []}, tool.parameters)):
+            yield f"Result {number} is computed from the words in the argument plus: {tool.name} {unknown}."
         if result.column and columns and result.column not in columns:
             hint = did_you_mean(result.column, columns, listed("The columns are", columns))
             yield f"The cases have no column {result.column} for result {number}. {hint}"

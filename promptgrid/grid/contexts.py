@@ -1,18 +1,20 @@
-"""What is retrieved for the cells of a plan.
+"""What is looked up for the cells of a plan.
 
 A plan that retrieves has its contexts beside its cases; the room `documents` finds them when the plan is made, the
-store keeps them with the run, so that a resumed run sends the same.
+store keeps them with the run, so that a resumed run sends the same. Results of tools that are computed from vectors of
+words need no such store: the same vectors are found again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from promptgrid.cases.table import Case
 from promptgrid.errors import DocumentsError
 from promptgrid.prompt import Parameters
 from promptgrid.prompt.retrieval import CHUNKS, CONTEXT, GOLD, QUESTION, QUOTE
+from promptgrid.prompt.tools import NearestWords
 from promptgrid.techniques.passages import Context, Passages
 
 
@@ -28,6 +30,16 @@ class Contexts(Protocol):
     def search(self, parameters: Parameters, case: Case, queries: Sequence[str]) -> Context:
         """Returns what these `queries`, fused, find for the case, the best first, under a `context_id`. Raises
         DocumentsError, StoreError, and what an embedder's endpoint raises."""
+
+
+class WordVectors(Protocol):
+    """Computes results of tools from vectors of words. `notes` are sentences on what may be wrong with it."""
+
+    notes: Sequence[str]
+
+    def nearest(self, nearest: NearestWords, arguments: Mapping[str, Any]) -> str | None:
+        """Returns the words nearest to the sum that a call with these arguments asks for, or a sentence on what is
+        wrong with the arguments; None if the embedder is missing."""
 
 
 def query_of(case: Case) -> str:

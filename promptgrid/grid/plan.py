@@ -17,7 +17,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL, split_model
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
-from promptgrid.grid.contexts import Contexts
+from promptgrid.grid.contexts import Contexts, WordVectors
 from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from
 from promptgrid.prompt.chained import needed_variables, step_models
 from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
@@ -42,7 +42,8 @@ class Plan:
     None means all examples. `budget` is such as `2.50usd`; empty means none. `max_calls` is the most calls that the run
     may make, judges and lost calls included (None: any number). `concurrency` None means the endpoint's own. `retries`
     is how often a failed call is sent again. `fresh` sends calls even if their replies are stored. `contexts` finds
-    what is retrieved (None: the points of a plan that retrieves cannot be made yet).
+    what is retrieved (None: the points of a plan that retrieves cannot be made yet), `vectors` computes results of
+    tools.
     """
 
     prompts: tuple[Prompt, ...]
@@ -62,6 +63,7 @@ class Plan:
     fresh: bool = False
     name: str = ""
     contexts: Contexts | None = field(default=None, compare=False, repr=False)
+    vectors: WordVectors | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, **settings: Any) -> Plan:

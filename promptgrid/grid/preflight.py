@@ -196,10 +196,14 @@ class EstimateTally:
             max_calls=self.plan.max_calls,
             judges=judges,
             reach=plan_reach(self.plan),
-            doubts=[*doubts(self.plan), *(self.plan.contexts.notes if self.plan.contexts else ())],
+            doubts=[*doubts(self.plan), *self._looked_up()],
             own_checks=sum(bool(case.checks) for case in self.plan.cases) if self.plan.own_checks else 0,
             answer_column=answer_column(self.plan),
         )
+
+    def _looked_up(self) -> list[str]:
+        """Returns what may be wrong with what is looked up for the plan's cells."""
+        return [note for found in (self.plan.contexts, self.plan.vectors) if found for note in found.notes]
 
     def _seconds(self, ref: str, replies: int) -> float | None:
         one_reply = self.speed(ref)

@@ -31,7 +31,7 @@ from promptgrid.store.schema import cases, prompt_versions, runs
 from promptgrid.suggestions import closest, listed
 
 _ROWS = 500  # cases read at once
-_SPECIAL = ("prompts", "cases", "checks", "parameters", "axes", "contexts")
+_SPECIAL = ("prompts", "cases", "checks", "parameters", "axes", "contexts", "vectors")
 
 
 def plan_json(plan: Plan) -> str:

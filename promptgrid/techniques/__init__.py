@@ -21,13 +21,13 @@ from promptgrid.techniques.registry import (
     unavailable,
     votes,
 )
-from promptgrid.techniques.steps import Ask, Done, Progress, StepCall, StepReply, Task, Technique, reached
+from promptgrid.techniques.steps import Ask, Done, Progress, StepCall, StepReply, Task, Technique, not_computed, reached
 from promptgrid.techniques.turns import ExamplesAs, PromptPart, Turn, messages_of
 from promptgrid.techniques.wording import WORDING, wording
 
 __all__ = [
     "TECHNIQUES", "WORDING", "Ask", "Done", "ExamplesAs", "Progress", "PromptPart", "StepCall", "StepReply", "Task",
     "Technique", "Turn", "answer_marker", "build_turns", "first_call", "known_technique", "messages_of",
-    "most_calls", "parse_technique", "progress", "reached", "select_examples", "split_techniques", "technique_calls",
-    "unavailable", "votes", "wording",
+    "most_calls", "not_computed", "parse_technique", "progress", "reached", "select_examples", "split_techniques",
+    "technique_calls", "unavailable", "votes", "wording",
 ]  # fmt: skip

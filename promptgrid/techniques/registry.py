@@ -17,12 +17,14 @@ from promptgrid.techniques.options import NumberOption, TechniqueOption, WordOpt
 from promptgrid.techniques.retrieval import Retrieval, retrieving
 from promptgrid.techniques.steps import (
     Ask,
+    ComputeNearest,
     Progress,
     ScoreText,
     StepCall,
     Steps,
     Task,
     Technique,
+    not_computed,
     one_call,
     unscored,
 )
@@ -215,10 +217,12 @@ def progress(
     score: ScoreText = unscored,
     parameters: Parameters | None = None,
     retrieval: Retrieval | None = None,
+    nearest: ComputeNearest = not_computed,
 ) -> Progress:
     """Starts the technique for these values, with at most `k` examples (None: all); the first asks are made. With
-    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns. `score` and
-    `parameters` are those of `Task`. With a `retrieval`, the model first decides what the values show of documents.
+    `examples_as="text"` the examples stand inside the question's message, otherwise they are turns. `score`,
+    `parameters` and `nearest` are those of `Task`. With a `retrieval`, the model first decides what the values show of
+    documents.
 
     Raises PlanError for an unknown or unavailable technique, PromptError for a broken template.
     """
@@ -228,7 +232,7 @@ def progress(
             values = yield from chained(prompt, values, steps, lambda text: parse_technique(text)[0].marks_answer)
         technique, task = _task(prompt, values, text, k, examples_as, score)
         if prompt.tools and isinstance(technique.steps, one_call):
-            task = task if parameters is None else replace(task, parameters=parameters)
+            task = replace(task, parameters=parameters or task.parameters, nearest=nearest)
             return (yield from with_tools(technique.steps.turns(task), task))
         return (yield from technique.steps(task))
 

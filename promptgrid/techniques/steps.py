@@ -14,6 +14,7 @@ from typing import Any
 
 from promptgrid.errors import PlanError
 from promptgrid.prompt import EMPTY, Example, Message, Parameters, Prompt, Tool, ToolCall
+from promptgrid.prompt.tools import NearestWords
 from promptgrid.techniques.options import TechniqueOption
 from promptgrid.techniques.passages import Context, Passages
 from promptgrid.techniques.turns import ExamplesAs, Turn, as_written, asking
@@ -101,13 +102,21 @@ def unscored(text: str) -> None:
     """Marks no text: the plan has no check for it."""
 
 
+ComputeNearest = Callable[[NearestWords, Mapping[str, Any]], str | None]
+"""Returns the text of a result that is computed, for a call with these arguments; None if its embedder is missing."""
+
+
+def not_computed(nearest: NearestWords, arguments: Mapping[str, Any]) -> None:
+    """Computes no result: there are no vectors of the words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """What a technique works on: a prompt, the values of its variables, the selected examples, and the technique's
     `options` by name. With `examples_as="text"` the examples stand inside the question's message, otherwise they are
     turns. `score` marks a reply's text from 0 to 1 by those checks of the plan that need no expected answer (None: no
     such check can), so that a technique may choose by checks without seeing the answer. `parameters` are
-    those that the plan asks for, before any is left out."""
+    those that the plan asks for, before any is left out. `nearest` computes results of tools from vectors of words."""
 
     prompt: Prompt
     values: Mapping[str, Any]
@@ -116,6 +125,7 @@ class Task:
     options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     score: ScoreText = unscored
     parameters: Parameters = field(default_factory=Parameters)
+    nearest: ComputeNearest = not_computed
 
     @property
     def question(self) -> tuple[Turn, ...]:

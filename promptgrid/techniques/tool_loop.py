@@ -10,7 +10,7 @@ from typing import Any
 from promptgrid.prompt import EMPTY, Message, MockResult, Parameters, Prompt, Tool, ToolCall
 from promptgrid.prompt.tools.arguments import read_arguments
 from promptgrid.prompt.tools.protocol import CHOICES
-from promptgrid.techniques.steps import Ask, Done, StepReply, Steps, Task
+from promptgrid.techniques.steps import Ask, ComputeNearest, Done, StepReply, Steps, Task, not_computed
 from promptgrid.techniques.turns import Turn
 from promptgrid.text import cut, value_text
 
@@ -86,17 +86,21 @@ def _result(task: Task, call: ToolCall) -> CallResult:
     arguments = read_arguments(call.arguments)
     if arguments.problem:
         return CallResult(f"Error: {arguments.problem}.", "arguments that are no JSON object")
-    result = mock_result(tool, arguments.values, task.values)
+    result = mock_result(tool, arguments.values, task.values, task.nearest)
     return CallResult(result) if result is not None else CallResult("Error: no result.", "no mock result fits the call")
 
 
-def mock_result(tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, Any]) -> str | None:
+def mock_result(
+    tool: Tool, arguments: Mapping[str, Any], values: Mapping[str, Any], nearest: ComputeNearest = not_computed
+) -> str | None:
     """Returns the text of the tool's first result that fits a call with these arguments, in a case with these values of
-    its columns; None if none fits. A result by a column fits where the case has a value in it."""
+    its columns; None if none fits. A result by a column fits where the case has a value in it, one that is computed
+    where its embedder is there."""
     for result in tool.results:
-        fits = all(name in arguments and _equal(value, arguments[name]) for name, value in result.when.items())
-        text = _result_text(result, values)
-        if fits and (text or not result.column):
+        if not all(name in arguments and _equal(value, arguments[name]) for name, value in result.when.items()):
+            continue
+        text = nearest(result.nearest, arguments) if result.nearest else _result_text(result, values)
+        if text is not None and (text or not result.column):
             return text
     return None
 
@@ -108,6 +112,9 @@ def result_lengths(tools: Sequence[Tool], values: Mapping[str, Any]) -> list[int
 
 
 def _result_text(result: MockResult, values: Mapping[str, Any]) -> str:
+    """Returns the text of a result, or the longest that it may have if it is computed."""
+    if result.nearest:
+        return ", ".join(sorted(result.nearest.words, key=len, reverse=True)[: result.nearest.count])
     return value_text(values.get(result.column, "")) if result.column else result.text
 
 

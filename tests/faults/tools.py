@@ -42,11 +42,14 @@ async def calling(request: Request, body: Body, calls: list[Any]) -> Response:
 
 
 async def solves_by_tools(request: Request, body: Body, answer: str) -> Response:
-    """Knows nothing itself: looks the question up with the tool `lookup`, and answers with the result."""
+    """Knows nothing itself: looks the question up with the tool `lookup`, and answers with the result. A question that
+    is a JSON object is the arguments of the call."""
     if not body.get("tools") or body.get("tool_choice") == "none":
         return await ok(request, body, "I do not know.")
     if not (known := results(body)):
-        return await calling(request, body, [call(1, "lookup", json.dumps({"key": question(body)}))])
+        asked = question(body)
+        arguments = asked if asked.startswith("{") else json.dumps({"key": asked})
+        return await calling(request, body, [call(1, "lookup", arguments)])
     return await ok(request, body, known[-1])
 
 

