@@ -77,14 +77,15 @@ def planned_checks(database: Database, run_id: str) -> list[CheckSpec]:
 
 
 def checks_in_order(database: Database, run_id: str, checks: Collection[str]) -> list[str]:
-    """Returns the names of these checks of the run: first those that its plan names, in the order of the plan."""
+    """Returns the names of these checks of the run: first those that its plan names, in the order of the plan; of the
+    others, those of an answer's form last, since a well-formed answer may be wrong."""
     names = [check.name for check in planned_checks(database, run_id)]
-    return [*(name for name in names if name in checks), *(name for name in checks if name not in names)]
+    others = sorted(set(checks).difference(names), key=lambda name: (name.endswith("-schema"), name))
+    return [*filter(checks.__contains__, names), *others]
 
 
 def decided_json(decided: Decided) -> str:
-    """Returns, as JSON, which parameters are sent to each model with each prompt version. `decided_of` reads it
-    back."""
+    """Returns, as JSON for `decided_of`, which parameters are sent to each model with each prompt version."""
     return json.dumps([[key, [_variant_json(variant) for variant in variants]] for key, variants in decided.items()])
 
 

@@ -13,7 +13,7 @@ from promptgrid import api, connections
 from promptgrid.endpoint import Reply, Request
 from promptgrid.endpoint.scripted import ScriptedEndpoint
 from promptgrid.prompt import Message, Prompt, Tool, ToolCall
-from promptgrid.store import Database
+from promptgrid.store import Database, plans
 from promptgrid.store.results import result_rows
 from tests.judging.rechecks import rechecked
 from tests.running import a_run
@@ -70,6 +70,7 @@ def test_calls_are_judged_by_the_default_checks_of_a_prompt_with_tools(database:
     run_id = a_run(database, plan)
     assert scores(database, run_id) == expected
     assert scores(database, a_run(database, plan)) == expected  # every reply is reused
+    assert plans.checks_in_order(database, run_id, sorted(expected)) == ["tool-sequence", "tool-schema"]
 
 
 def test_a_check_of_calls_that_is_added_later_judges_the_stored_calls(database: Database, scripted: Any) -> None:

@@ -65,15 +65,15 @@ def result_table(number: int) -> None:
             RESULT_COLUMNS,
             {
                 "when": st.column_config.TextColumn(
-                    "for the arguments", width=140, help='Such as {"city": "Oslo"}. Empty: for every call.'
+                    "arguments", width=100, help='Such as {"city": "Oslo"}. Empty: for every call.'
                 ),
-                "text": st.column_config.TextColumn("result", width=178),
+                "text": st.column_config.TextColumn("result", width=118),
                 "column": st.column_config.SelectboxColumn(
-                    "or column", options=list(dict.fromkeys(columns)), width=104,
+                    "or column", options=list(dict.fromkeys(columns)), width=92,
                     help="The column of the cases that holds the result.",
                 ),
                 "nearest": st.column_config.TextColumn(
-                    "or nearest words", width=130,
+                    "or nearest", width=112,
                     help="Computed from vectors of words: those nearest to the sum of the words in the argument plus,"
                     ' less those in minus. Such as {"words": ["king", "queen", "man"], "count": 2}.',
                 ),

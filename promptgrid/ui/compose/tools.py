@@ -36,7 +36,7 @@ def tools_editor() -> list[DeltaGenerator]:
     wrong = _any_problem(typed)
     mark = " · :orange[cannot work]" if wrong else ""
     with st.expander(f"Tools: {plain(names, limit=120)}{mark}", key="compose_open_tools"):
-        st.caption("Functions that the model may call. Nothing is executed: a call gets a result that stands here.")
+        st.caption("Functions that the model may call. Nothing is executed: a call gets a result of its table.")
         places = [_tool(number) for number in st.session_state.compose_tools]
         with st.container(horizontal=True, vertical_alignment="center"):
             st.button("Add a tool", key="compose_tool_add", icon=":material/add:", type="tertiary", on_click=_add)
