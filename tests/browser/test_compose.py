@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.acting import settled
 from tests.faults.server import HostileServer
-from tests.places import CHECKOUT
 
 if TYPE_CHECKING:
-    from tests.browser.serving import Dashboard, Serve
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[HostileServer]:
-    with HostileServer() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def app(serve: Serve, server: HostileServer) -> Iterator[Dashboard]:
-    settings = {"OPENAI_BASE_URL": server.url, "PROMPTGRID_BUILTIN_MODEL": "none.gguf"}
-    with serve(CHECKOUT / "workbench.py", **settings) as running:
-        yield running
+    from tests.browser.serving import Dashboard
 
 
 @pytest.fixture
-def page(app: Dashboard, browser: Browser) -> Iterator[Page]:
-    context = app.context(browser, viewport={"width": 1440, "height": 900})
-    yield context.new_page()
-    context.close()
+def page(tab: Page) -> Page:
+    return tab
 
 
-def opened(page: Page, app: Dashboard, prompt: str) -> Page:
-    page.goto(f"{app.url}/Compose?prompt={prompt}")
+def opened(page: Page, bench: Dashboard, prompt: str) -> Page:
+    page.goto(f"{bench.url}/Compose?prompt={prompt}")
     expect(page.locator(".st-key-compose_messages")).to_contain_text("system")
     return page
 
@@ -55,9 +38,9 @@ def system_text(page: Page) -> Locator:
 
 
 def test_typing_shows_at_once_stays_after_a_refresh_and_ctrl_enter_sends_it(
-    page: Page, app: Dashboard, server: HostileServer
+    page: Page, bench: Dashboard, endpoint: HostileServer
 ) -> None:
-    opened(page, app, "proofread")
+    opened(page, bench, "proofread")
     choose_model(page, "openai/zebra")
     system_text(page).click()
     page.keyboard.press("Control+End")
@@ -72,12 +55,12 @@ def test_typing_shows_at_once_stays_after_a_refresh_and_ctrl_enter_sends_it(
     page.keyboard.type(" Twice.")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".st-key-compose_reply")).to_contain_text("You said:")
-    assert server.requests[-1].body["messages"][0]["content"].endswith("Be a zebra. Twice.")
+    assert endpoint.requests[-1].body["messages"][0]["content"].endswith("Be a zebra. Twice.")
 
 
-def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page, app: Dashboard) -> None:
-    opened(page, app, "sentiment")
-    other = opened(page.context.new_page(), app, "sentiment")
+def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page, bench: Dashboard) -> None:
+    opened(page, bench, "sentiment")
+    other = opened(page.context.new_page(), bench, "sentiment")
     system_text(other).fill("From the other tab.")
     other.get_by_role("button", name="Save", exact=True).click()
     expect(other.locator(".st-key-compose_status")).to_contain_text("saved just now")
@@ -89,9 +72,9 @@ def test_the_second_tab_is_told_and_can_load_what_the_first_has_saved(page: Page
     expect(system_text(page)).to_have_value("From the other tab.")
 
 
-def test_two_tabs_have_a_draft_each_over_a_refresh_and_a_closed_one_is_taken_up(page: Page, app: Dashboard) -> None:
-    opened(page, app, "topic-zh")
-    other = opened(page.context.new_page(), app, "topic-zh")
+def test_two_tabs_have_a_draft_each_over_a_refresh_and_a_closed_one_is_taken_up(page: Page, bench: Dashboard) -> None:
+    opened(page, bench, "topic-zh")
+    other = opened(page.context.new_page(), bench, "topic-zh")
     for tab, text in ((page, "From this tab."), (other, "From the other tab.")):
         system_text(tab).fill(text)
         expect(tab.locator(".st-key-compose_status")).to_contain_text("unsaved changes")
@@ -111,8 +94,8 @@ def test_two_tabs_have_a_draft_each_over_a_refresh_and_a_closed_one_is_taken_up(
     expect(system_text(other)).to_have_value("From the other tab.")
 
 
-def test_values_of_variables_in_chinese_are_live_and_not_mixed_up(page: Page, app: Dashboard) -> None:
-    opened(page, app, "translate-zh")
+def test_values_of_variables_in_chinese_are_live_and_not_mixed_up(page: Page, bench: Dashboard) -> None:
+    opened(page, bench, "translate-zh")
     page.get_by_label("Text of the user message").last.fill("{{ 客户 }}+{{ 套餐 }}+{{ 工单 }}")
     sent = page.locator(".st-key-compose_messages")
     for name in ("客户", "套餐", "工单"):
@@ -128,10 +111,10 @@ def test_values_of_variables_in_chinese_are_live_and_not_mixed_up(page: Page, ap
 
 
 def test_rows_of_a_spreadsheet_go_into_the_empty_row_while_preview_and_reply_stay_in_view(
-    page: Page, app: Dashboard
+    page: Page, bench: Dashboard
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened(page, app, "tone-zh")
+    opened(page, bench, "tone-zh")
     choose_model(page, "openai/zebra")
     page.get_by_role("button", name="Try once").click()
     expect(page.locator(".st-key-compose_reply")).to_contain_text("You said:")
@@ -156,20 +139,20 @@ def test_rows_of_a_spreadsheet_go_into_the_empty_row_while_preview_and_reply_sta
         expect(part).to_be_in_viewport()
 
 
-def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, app: Dashboard) -> None:
+def test_a_reply_and_an_error_are_text_and_nothing_else(page: Page, bench: Dashboard) -> None:
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url))
-    opened(page, app, "summarize")
+    opened(page, bench, "summarize")
     for model, text in (("openai/hostile-text", "<script>"), ("openai/hostile-error", "Model overloaded")):
         choose_model(page, model)
         page.get_by_role("button", name="Try once").click()
         expect(page.locator(".st-key-compose_reply")).to_contain_text(text)
-    assert [url for url in urls if not url.startswith((app.url, "data:", "blob:"))] == []
+    assert [url for url in urls if not url.startswith((bench.url, "data:", "blob:"))] == []
     assert page.title() == "Compose · Promptgrid"
 
 
-def test_braces_typed_a_moment_ago_are_doubled_by_one_press(page: Page, app: Dashboard) -> None:
-    opened(page, app, "summarize")
+def test_braces_typed_a_moment_ago_are_doubled_by_one_press(page: Page, bench: Dashboard) -> None:
+    opened(page, bench, "summarize")
     user = page.get_by_label("Text of the user message").last
     user.fill("Summarize {text}")
     page.get_by_role("button", name="Double the braces").click()
@@ -179,8 +162,8 @@ def test_braces_typed_a_moment_ago_are_doubled_by_one_press(page: Page, app: Das
     expect(page.get_by_text("is sent as it stands")).to_be_visible()
 
 
-def test_a_rule_that_cannot_work_is_told_at_its_fields_while_it_is_typed(page: Page, app: Dashboard) -> None:
-    opened(page, app, "sentiment")
+def test_a_rule_that_cannot_work_is_told_at_its_fields_while_it_is_typed(page: Page, bench: Dashboard) -> None:
+    opened(page, bench, "sentiment")
     page.get_by_text("Answer rule: one of several labels").click()
     words = page.get_by_role("textbox", name="Other words for a label")
     words.fill("postive: good")

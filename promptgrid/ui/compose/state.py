@@ -60,20 +60,31 @@ def fill(content: Fields) -> None:
 
 def add_turn(role: str, text: str = "", at: int | None = None) -> None:
     """Inserts a message with this role and text before the message with index `at`; at the end if `at` is None."""
-    state = st.session_state
-    number = state.compose_next = state.get("compose_next", 0) + 1
-    state[f"compose_role_{number}"], state[text_key(number)] = role, text
-    turns = state.compose_turns
-    at = len(turns) if at is None else at
-    state.compose_turns = [*turns[:at], number, *turns[at:]]
+    number = _inserted("compose_turns", at)
+    st.session_state[f"compose_role_{number}"], st.session_state[text_key(number)] = role, text
 
 
 def remove_turn(number: int) -> None:
     """Removes, with Undo, the message whose widget keys end in this number, which need not be its position."""
-    state = st.session_state
-    at, role, text = state.compose_turns.index(number), state[f"compose_role_{number}"], state[text_key(number)]
-    state.compose_turns = [other for other in state.compose_turns if other != number]
+    role, text = st.session_state[f"compose_role_{number}"], st.session_state[text_key(number)]
+    at = _taken("compose_turns", number)
     offer_undo(UNDO_TURNS, f"Removed the {role} message.", partial(add_turn, role, text, at))
+
+
+def _inserted(listed: str, at: int | None) -> int:
+    """Puts a new number into this list of numbers before the one with index `at` (None: at the end); returns it."""
+    state = st.session_state
+    number: int = state.get("compose_next", 0) + 1
+    at = len(state[listed]) if at is None else at
+    state.compose_next, state[listed] = number, [*state[listed][:at], number, *state[listed][at:]]
+    return number
+
+
+def _taken(listed: str, number: int) -> int:
+    """Takes the number out of this list of numbers; returns its index there."""
+    numbers: list[int] = st.session_state[listed]
+    st.session_state[listed] = [other for other in numbers if other != number]
+    return numbers.index(number)
 
 
 def text_key(number: int) -> str:
@@ -88,20 +99,14 @@ def step_key(name: str, number: int) -> str:
 def add_step(step: Mapping[str, Any], at: int | None = None) -> None:
     """Inserts a step of the chain before the one with index `at`; at the end if `at` is None. `step` has fields of
     ChainStep by name; missing ones get their default."""
-    state = st.session_state
-    number = state.compose_next = state.get("compose_next", 0) + 1
+    number = _inserted("compose_steps", at)
     for name, default in _STEP.items():
-        state[step_key(name, number)] = step.get(name, default)
-    steps = state.compose_steps
-    at = len(steps) if at is None else at
-    state.compose_steps = [*steps[:at], number, *steps[at:]]
+        st.session_state[step_key(name, number)] = step.get(name, default)
 
 
 def remove_step(number: int) -> None:
     """Removes, with Undo, the step whose widget keys end in this number, which need not be its position."""
-    steps = st.session_state.compose_steps
-    at, step = steps.index(number), _step(st.session_state, number)
-    st.session_state.compose_steps = [other for other in steps if other != number]
+    step, at = _step(st.session_state, number), _taken("compose_steps", number)
     offer_undo(UNDO_STEPS, f"Removed the step {step['output']}.", partial(add_step, step, at))
 
 
@@ -139,23 +144,17 @@ def set_tools(tools: Sequence[Mapping[str, Any]]) -> None:
 
 def add_tool(tool: Mapping[str, Any], at: int | None = None) -> None:
     """Inserts a typed tool before the one with index `at`; at the end if `at` is None."""
-    state = st.session_state
-    number = state.compose_next = state.get("compose_next", 0) + 1
+    state, number = st.session_state, _inserted("compose_tools", at)
     for name in _TOOL_TEXTS:
         state[tool_key(name, number)] = tool[name]
     state[tool_key("results", number)] = tool["results"]
     for table in ("argument_table", "result_table"):
         state.pop(tool_key(table, number), None)
-    tools = state.compose_tools
-    at = len(tools) if at is None else at
-    state.compose_tools = [*tools[:at], number, *tools[at:]]
 
 
 def remove_tool(number: int) -> None:
     """Removes, with Undo, the tool whose widget keys end in this number, which need not be its position."""
-    tools = st.session_state.compose_tools
-    at, tool = tools.index(number), _typed_tool(st.session_state, number)
-    st.session_state.compose_tools = [other for other in tools if other != number]
+    tool, at = _typed_tool(st.session_state, number), _taken("compose_tools", number)
     offer_undo(UNDO_TOOLS, f"Removed the tool {tool['name']}.", partial(add_tool, tool, at))
 
 
