@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from promptgrid import files, paths
-from promptgrid.builtin import weights
+from promptgrid.builtin import gguf_files, weights
 from promptgrid.errors import BuiltinError, StoreError
 
 MOST_BYTES = 700_000_000
@@ -160,22 +160,13 @@ def _made(path: Path) -> Path:
 
 def _unpack(path: Path, target: Path) -> None:
     import numpy as np
-    from gguf import GGUFReader, GGUFValueType, GGUFWriter, LlamaFileType
+    from gguf import GGUFReader, LlamaFileType
     from gguf.quants import dequantize
 
     reader = GGUFReader(path)
-    architecture = reader.fields["general.architecture"].contents()
-    writer = GGUFWriter(target, architecture)
-    for field in reader.fields.values():
-        if not field.name.startswith("GGUF.") and field.name not in ("general.architecture", "general.file_type"):
-            inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
-            writer.add_key_value(field.name, field.contents(), field.types[0], inner)
-    writer.add_file_type(LlamaFileType.MOSTLY_F16)
+    writer = gguf_files.copied_header(reader, target, LlamaFileType.MOSTLY_F16)
     for tensor in reader.tensors:
         data = dequantize(tensor.data, tensor.tensor_type)
         # llama.cpp wants its norms, which are vectors, in 32 bit
         writer.add_tensor(tensor.name, data.astype(np.float16 if len(tensor.shape) > 1 else np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    gguf_files.write(writer)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from promptgrid.builtin import gguf_files
+
 if TYPE_CHECKING:
-    from gguf import GGUFReader, GGUFWriter
     from numpy import float32
     from numpy.typing import NDArray
 
@@ -52,7 +53,7 @@ def write_adapter(path: Path, arrays: LoraArrays, alpha: float) -> None:
     for name, (a, b) in arrays.items():
         writer.add_tensor(f"{name}.weight.lora_a", np.ascontiguousarray(a, np.float32))
         writer.add_tensor(f"{name}.weight.lora_b", np.ascontiguousarray(b, np.float32))
-    _write(writer)
+    gguf_files.write(writer)
 
 
 def read_adapter(path: Path) -> tuple[LoraArrays, float]:
@@ -76,8 +77,8 @@ def write_merged(base: Path, adapter: Path, target: Path, kind: Literal["F16", "
 
     arrays, alpha = read_adapter(adapter)
     reader = GGUFReader(base)
-    writer = _copied_header(reader, target)
-    writer.add_file_type(LlamaFileType.MOSTLY_F16 if kind == "F16" else LlamaFileType.MOSTLY_Q8_0)
+    file_type = LlamaFileType.MOSTLY_F16 if kind == "F16" else LlamaFileType.MOSTLY_Q8_0
+    writer = gguf_files.copied_header(reader, target, file_type)
     form = GGMLQuantizationType.F16 if kind == "F16" else GGMLQuantizationType.Q8_0
     for tensor in reader.tensors:
         weight = dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
@@ -88,23 +89,4 @@ def write_merged(base: Path, adapter: Path, target: Path, kind: Literal["F16", "
             writer.add_tensor(tensor.name, weight)
         else:
             writer.add_tensor(tensor.name, quantize(weight, form), raw_dtype=form)
-    _write(writer)
-
-
-def _copied_header(reader: GGUFReader, target: Path) -> GGUFWriter:
-    """Returns a writer of `target` with all metadata of the reader's file but its file type."""
-    from gguf import GGUFValueType, GGUFWriter
-
-    writer = GGUFWriter(target, reader.fields["general.architecture"].contents())
-    for field in reader.fields.values():
-        if not field.name.startswith("GGUF.") and field.name not in ("general.architecture", "general.file_type"):
-            inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
-            writer.add_key_value(field.name, field.contents(), field.types[0], inner)
-    return writer
-
-
-def _write(writer: GGUFWriter) -> None:
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    gguf_files.write(writer)

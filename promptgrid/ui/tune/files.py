@@ -15,11 +15,10 @@ from promptgrid.store import Database, runs
 from promptgrid.tuning import DIALECTS, FileReport
 from promptgrid.tuning.dialects import METHODS, Dialect, Method
 from promptgrid.tuning.sources import Target
-from promptgrid.ui import links
 from promptgrid.ui.widgets.downloads import Download, downloads
-from promptgrid.ui.widgets.feedback import empty_state, showing_errors
+from promptgrid.ui.widgets.feedback import showing_errors
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.run_select import run_label
+from promptgrid.ui.widgets.run_select import no_runs, run_label
 
 _METHOD_WORDS: Mapping[Method, str] = {
     "sft": "Imitate a reply",
@@ -46,8 +45,7 @@ def from_runs(database: Database) -> None:
     listed = {run.id: run for run in runs.list_runs(database)}
     if not listed:
         detail = "Replies that were checked, rated or voted on become data for fine-tuning."
-        if empty_state("No runs yet", "Set up a run", "tune_to_run", detail=detail):
-            st.switch_page(links.RUN)
+        no_runs("tune", detail)
         return
     chosen = st.multiselect(
         "Runs",

@@ -17,11 +17,10 @@ from promptgrid.tuning import jobs
 from promptgrid.tuning.job import ACTIVE, RESUMABLE, TuningJob, TuningState, TuningStatus
 from promptgrid.tuning.prepared import prepare_runs
 from promptgrid.tuning.settings import RATES, TuningSettings
-from promptgrid.ui import links
 from promptgrid.ui.tune.charts import show_curve
-from promptgrid.ui.widgets.feedback import announce_error, empty_state, showing_errors
+from promptgrid.ui.widgets.feedback import announce_error, showing_errors
 from promptgrid.ui.widgets.plain import plain
-from promptgrid.ui.widgets.run_select import run_label
+from promptgrid.ui.widgets.run_select import no_runs, run_label
 
 TICK_S = 1.0
 _LEARN = {"passed": "Good replies", "expected": "Expected answers", "dpo": "Preferences"}
@@ -45,8 +44,7 @@ def start_form(database: Database) -> None:
     listed = {run.id: run for run in runs.list_runs(database)}
     if not listed:
         detail = "The built-in model is tuned on the replies of runs, or on the expected answers of their cases."
-        if empty_state("No runs yet", "Set up a run", "tuning_to_run", detail=detail):
-            st.switch_page(links.RUN)
+        no_runs("tuning", detail)
         return
     left, middle, right = st.columns([3, 2, 2], vertical_alignment="bottom")
     chosen = left.multiselect(

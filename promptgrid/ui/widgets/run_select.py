@@ -30,8 +30,7 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
     if from_address and from_address not in listed:
         from_address = _add_unlisted(database, from_address, listed)
     if not listed:
-        if empty_state("No runs yet", "Set up a run", f"{page}_to_run", detail=detail):
-            st.switch_page(links.RUN)
+        no_runs(page, detail)
         st.stop()
     key = f"{page}_run"
     follow_address(key)
@@ -51,6 +50,13 @@ def choose_run(database: Database, page: str, *, detail: str, on_change: Callabl
     if selected is None:
         st.stop()
     return listed[selected]
+
+
+def no_runs(key: str, detail: str) -> None:
+    """Says that there are no runs yet, with `detail` as the sentence on what they are for, above a button to the page
+    Run, whose key is `KEY_to_run`."""
+    if empty_state("No runs yet", "Set up a run", f"{key}_to_run", detail=detail):
+        st.switch_page(links.RUN)
 
 
 def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -> str:
