@@ -70,8 +70,11 @@ def find(name: str) -> Adapter:
     """Returns the adapter of that name. Raises TuningError if there is none."""
     adapter = _read(folder() / name) if _NAME.fullmatch(name) else None
     if adapter is None:
+        if name in deleted():
+            hint = f"Bring it back with `promptgrid tune undelete {name}`."
+            raise TuningError(f"The tuned model {name!r} was deleted.", hint=hint)
         names = [one.name for one in adapters()]
-        raise TuningError(f"There is no adapter {name!r}.", hint=did_you_mean(name, names))
+        raise TuningError(f"There is no tuned model {name!r}.", hint=did_you_mean(name, names))
     return adapter
 
 
@@ -129,7 +132,7 @@ def undelete(name: str) -> Adapter:
     none, or if the name is in use again."""
     place = next((place for place in _binned() if place.name.partition(".")[2] == name), None)
     if place is None:
-        raise TuningError(f"No adapter {name!r} was deleted.", hint=did_you_mean(name, deleted()))
+        raise TuningError(f"No tuned model {name!r} was deleted.", hint=did_you_mean(name, deleted()))
     check_name(name)
     with paths.writing(folder()):
         os.rename(place, folder() / name)

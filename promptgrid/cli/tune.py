@@ -134,8 +134,10 @@ def _sources(sets: Iterable[TrainingSet]) -> str:
 
 
 def _print(report: FileReport) -> None:
+    from promptgrid.humanize import many
+
     method = report.method or "no method"
-    echo(f"{report.examples:,} examples for {method}, in the form of {report.dialect}.")
+    echo(f"{many(report.examples, 'example')} for {method}, in the form of {report.dialect}.")
     if report.examples:
         echo(f"≈ {report.tokens:,} tokens, the longest example {report.longest:,}:")
         for bits, count in sorted(report.sizes.items()):

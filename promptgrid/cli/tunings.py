@@ -91,6 +91,9 @@ def list_(as_json: bool) -> None:
     if as_json:
         echo_json(json.dumps([_facts(name, states.get(name)) for name in names]))
         return
+    if not names:
+        echo("No tunings yet. Start one with: promptgrid tune start FILE --name NAME")
+        return
     rows = []
     for name in names:
         state = states.get(name)

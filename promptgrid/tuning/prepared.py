@@ -80,7 +80,7 @@ def _enough(data: PreparedData, method: Method) -> PreparedData:
         return data
     reasons = "".join(f" {count} left out: {reason}." for reason, count in data.left_out.items())
     raise TuningError(
-        f"There are {len(data.learn)} examples for {method} to learn from and {len(data.held_out)} to judge by.",
+        f"Examples for {method}: {len(data.learn)} to learn from, {len(data.held_out)} to judge by.",
         hint=f"At least {LEAST} and {LEAST_HELD_OUT} are needed; some hundred teach something.{reasons}",
     )
 

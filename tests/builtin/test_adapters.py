@@ -47,7 +47,7 @@ def test_a_deleted_adapter_comes_back_unless_its_name_is_in_use_again(tmp_path: 
     assert adapters.undelete("mood") == second  # the one deleted last
     adapters.delete("mood")
     assert adapters.empty_bin() == 2
-    with pytest.raises(TuningError, match="No adapter"):
+    with pytest.raises(TuningError, match="No tuned model"):
         adapters.undelete("mood")
     assert first.adapter_sha256 != second.adapter_sha256
 
