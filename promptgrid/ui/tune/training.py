@@ -134,7 +134,7 @@ def _live(job: TuningJob, drawn_as: TuningStatus) -> None:
     st.progress(share, text=plain(" · ".join(words)))
     if state.error:
         st.error(plain(state.error, limit=600))
-    show_curve(state, job.steps())
+    show_curve(state, job.steps(), job.settings().epochs)
     facts = [f"{humanize.many(state.examples, 'example')}, {state.held_out:,} held out", *state.notes]
     if state.peak_bytes:
         facts.append(f"{humanize.duration(state.cpu_s)} of CPU time, {humanize.size(state.peak_bytes)} of memory")
