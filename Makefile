@@ -20,7 +20,7 @@ test-postgres: .venv-postgres/installed  # the store on PostgreSQL, with the ext
 test-tune: .venv-tune/installed  # a real tuning, with PyTorch in an environment of its own
 	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py tests/tuning/test_folder_model.py $(ARGS)
 
-tune-demo: .venv-tune/installed  # base, few-shot and tuned on one task: ten minutes on two cores
+tune-demo: .venv-tune/installed  # one task four ways: zero-shot, few-shot, retrieval, tuned
 	.venv-tune/bin/python -m benchmarks.tune $(ARGS)
 
 fuzz: .venv/installed-dev  # for minutes; `make test` tries 40 inputs a fuzzer
