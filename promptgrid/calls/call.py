@@ -14,7 +14,7 @@ from promptgrid.calls.batch import Batch
 from promptgrid.calls.journal import JournalEntry
 from promptgrid.calls.pace import Pace
 from promptgrid.calls.run_context import RunContext
-from promptgrid.calls.text_batch import TextBatch
+from promptgrid.calls.text_batch import KIND, TextBatch
 from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.endpoint.base import Resent, before_writing
 from promptgrid.errors import EndpointError
@@ -227,8 +227,9 @@ class Call(Generic[P]):
     def _origin(self, index: int, cost: Cost, batch: int) -> ReplyOrigin:
         payload = self.payload
         key, sample = payload.name(index)
+        kind = KIND if isinstance(payload, TextBatch) else self.context.kind
         return ReplyOrigin(
-            key, self.context.kind, payload.endpoint, payload.model, cost.usd, sample, self.context.run_id, batch,
+            key, kind, payload.endpoint, payload.model, cost.usd, sample, self.context.run_id, batch,
             payload.honoured,
         )  # fmt: skip
 

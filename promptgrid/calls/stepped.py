@@ -26,6 +26,7 @@ from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import EndpointError, PromptgridError
 from promptgrid.grid import Point
 from promptgrid.grid.points import step_point
+from promptgrid.prompt.retrieval import query_embedder
 from promptgrid.prompt.tools import ToolCall, calls_from
 from promptgrid.store import Database
 from promptgrid.store.commits import CellOutcome, CellResult
@@ -60,6 +61,8 @@ class CellSteps:
     working     the tasks of the run; a halted run cancels those that have no call in flight
     endpoints   the endpoints by name
     send        sends a call and returns the parts that failed, with their errors
+    embed       makes the vectors of queries by an embedder (ENDPOINT/MODEL), as calls of the run; raises what `send`
+                raises, EndpointError and DocumentsError
     """
 
     context: RunContext
@@ -69,6 +72,7 @@ class CellSteps:
     working: set[asyncio.Task[Any]]
     endpoints: Mapping[str, Endpoint]
     send: Callable[[Batch], Awaitable[Sequence[tuple[Batch, EndpointError]]]]
+    embed: Callable[[str, Sequence[str]], Awaitable[None]]
     paid: bool = False  # whether the run has paid for a call of this cell, now or before it was resumed
     _stored: Mapping[int, StoredStep] = field(default_factory=dict)
 
@@ -104,6 +108,8 @@ class CellSteps:
         shows the same."""
         point, contexts = self.cell.point, self.cell.plan.contexts
         assert contexts is not None
+        if embedder := query_embedder(point.variant.sent.parameters):
+            await self.embed(embedder, search.queries)
         context = await asyncio.to_thread(contexts.search, point.variant.sent.parameters, point.case, search.queries)
         self.context.journal.write(JournalEntry(found=[CellContext(point.case.id, context)]))
         return context.passages

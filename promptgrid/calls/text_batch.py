@@ -7,7 +7,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from promptgrid import models
 from promptgrid.budget import Cost
@@ -28,7 +28,7 @@ Vector = Sequence[float]
 @dataclass(frozen=True, slots=True)
 class TextBatch:
     """Texts for one call to the embedding model `model`; it has the methods of a `Batch`. Each vector is stored as the
-    reply to its text, with the sample number 0, and no cell shows it."""
+    reply to its text, with the sample number 0, and no cell shows it. `received` takes the vectors by text."""
 
     endpoint: str
     identity: str  # the endpoint's identity
@@ -39,6 +39,7 @@ class TextBatch:
     ends: tuple[int, ...] = ()
     parameters: None = None
     honoured: str = "{}"
+    received: dict[str, Vector] = field(default_factory=dict, compare=False)
 
     @property
     def tokens(self) -> float:
@@ -50,6 +51,7 @@ class TextBatch:
 
     async def send(self, endpoint: Endpoint) -> list[Reply]:
         embeddings = await endpoint.embeddings(self.model, self.texts)
+        self.received.update(zip(self.texts, embeddings.vectors, strict=True))
         tokens, latency = embeddings.prompt_tokens, embeddings.latency_ms
         return [
             Reply(vector_text(vector), prompt_tokens=tokens, completion_tokens=0, latency_ms=latency,

@@ -28,7 +28,7 @@ def as_text(sheet: Preflight) -> str:
         f"{cells}: {calls} to send{phrases.for_replies(sheet.replies)}, {sheet.replies.answered:,} already answered"
     ]
     lines += [_model_line(model) for model in sheet.models]
-    lines += [judge_line(model) for model in sheet.judges]
+    lines += [judge_line(model) for model in (*sheet.judges, *sheet.embedders)]
     lines += [f"  {model.ref}: {note}" for model in sheet.models for note in model.notes]
     lines += [f"  skipped: {s.prompt} as {s.technique}, {s.reason}" for s in sheet.skipped]
     lines += [f"  {doubt}" for doubt in sheet.doubts]
@@ -66,7 +66,7 @@ def judge_line(model: ModelPreflight) -> str:
 def as_json(sheet: Preflight) -> str:
     names = ("calls", "answered", "shared", "too_long", "prompt_tokens", "exact")
     replies = {name: getattr(sheet.replies, name) for name in names}
-    words = phrases.dated_cost(sheet.total, [*sheet.models, *sheet.judges])
+    words = phrases.dated_cost(sheet.total, sheet.every)
     cost = {"cost_floor": sheet.total.cost_floor, "cost_ceiling": sheet.total.cost_ceiling, "cost": words}
     rest = {"seconds": sheet.seconds, "within_budget": sheet.within_budget, "within_max_calls": sheet.within_max_calls}
     return json.dumps(asdict(sheet) | replies | cost | rest, ensure_ascii=False, indent=2, default=_jsonable)

@@ -86,11 +86,37 @@ class Chunks(Sequence[Chunk]):
         return [self[number] for number in np.flatnonzero(mine[self._owners]).tolist()]
 
     @property
-    def texts(self) -> Iterator[str]:
+    def texts(self) -> ChunkTexts:
         """The characters of each chunk."""
-        columns: tuple[Any, ...] = (self._owners, self._rows[:, 0], self._rows[:, 1])
-        numbers: list[memoryview[int]] = [memoryview(column) for column in columns]
-        for owner, start, end in zip(*numbers, strict=True):
+        return ChunkTexts(self._documents, self._owners, self._rows[:, 0], self._rows[:, 1])
+
+
+class ChunkTexts(Sequence[str]):
+    """The texts of some chunks, in order. Each is cut out when it is wanted, since all together are as large as the
+    documents."""
+
+    def __init__(self, documents: Sequence[StoredText], *columns: Any) -> None:
+        """`columns` are arrays that have for each chunk the number of its document, its start and its end."""
+        self._documents = documents
+        self._columns: list[memoryview[int]] = [memoryview(column) for column in columns]  # faster than an array
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[str]: ...
+
+    def __getitem__(self, at: int | slice) -> str | list[str]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        owner, start, end = (column[at] for column in self._columns)
+        return self._documents[owner].text[start:end]
+
+    def __iter__(self) -> Iterator[str]:
+        for owner, start, end in zip(*self._columns, strict=True):
             yield self._documents[owner].text[start:end]
 
 

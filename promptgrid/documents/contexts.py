@@ -144,7 +144,7 @@ def _made(
     if not retriever.embeds:
         index.prepare(database, retriever, on_progress=on_progress)
         return setting
-    texts = list(index.chunks.texts)
+    texts = index.chunks.texts
     missing = unmade(database, retriever.embedder, texts) + unmade(database, retriever.embedder, queries, "query")
     if missing and not sends and (retriever.embedder != LOCAL or missing > _AT_ONCE):
         note = (

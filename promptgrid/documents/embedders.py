@@ -6,8 +6,10 @@ on where it was.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,12 +19,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from promptgrid import connections, loop
 from promptgrid.budget import Wall, parse_budget
+from promptgrid.calls.call import Halted
 from promptgrid.calls.journal import Journal, JournalEntry
 from promptgrid.calls.run_context import RunContext
 from promptgrid.calls.sender import Sender
 from promptgrid.calls.shared import shared_by_loop
 from promptgrid.calls.text_batch import KIND, TEXTS_A_CALL, TextBatch, read_vector, vector_key
-from promptgrid.endpoint import Reply
+from promptgrid.endpoint import Endpoint, Reply
 from promptgrid.errors import DocumentsError, EndpointError
 from promptgrid.paths import install_command
 from promptgrid.store import Database
@@ -68,14 +71,21 @@ def embed(
     """
     names = _identity(embedder, role)
     keys = [vector_key(*names, text) for text in texts]
-    by_key = {key: at for at, key in enumerate(keys) if texts[at].strip()}
-    present = vectors.present(database, list(by_key))
-    new = [texts[at] for key, at in by_key.items() if key not in present]
-    on_progress(len(present), len(by_key))
+    new, total = _new(database, keys, texts)
+    stored = total - len(new)
+    on_progress(stored, total)
     if new:
         make = _by_library if embedder == LOCAL else _by_endpoint
-        make(database, embedder, new, role, budget, lambda done: on_progress(done + len(present), len(by_key)))
+        make(database, embedder, new, role, budget, lambda done: on_progress(done + stored, total))
     return _matrix(database, keys, precision)
+
+
+def _new(database: Database, keys: Sequence[str], texts: Sequence[str]) -> tuple[list[str], int]:
+    """Returns (the texts whose vectors are not stored under their keys, the number of different texts). Blank texts
+    are left out."""
+    by_key = {key: at for at, (key, text) in enumerate(zip(keys, texts, strict=True)) if text.strip()}
+    present = vectors.present(database, list(by_key))
+    return [texts[at] for key, at in by_key.items() if key not in present], len(by_key)
 
 
 def unmade(database: Database, embedder: str, texts: Sequence[str], role: TextRole = "passage") -> int:
@@ -243,3 +253,40 @@ class _EndpointCalls:
             await loop.gather([work() for _ in range(min(most, -(-len(texts) // TEXTS_A_CALL)))])
         if self.errors:
             raise self.errors[0]
+
+
+@dataclass
+class QueryVectors:
+    """Makes the vectors of the queries that models write while a run is carried out. They are calls of the run: its
+    `sender` sends them, so they count in its budget and its spending, and are halted with it."""
+
+    database: Database
+    sender: Sender
+    connect: Callable[[str], Endpoint]
+    _turns: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+
+    async def make(self, embedder: str, queries: Sequence[str]) -> None:
+        """Makes the vectors of these queries by the `embedder`, ENDPOINT/MODEL, that are not stored. Cells with the
+        same queries wait for each other. Raises EndpointError if a call fails, DocumentsError as `embed` does, and
+        BudgetReached, Halted or Fenced in place of sending."""
+        async with self._turns["\n".join((embedder, *queries))]:
+            if new := await asyncio.to_thread(self._unmade, embedder, queries):
+                data = await self._sent(embedder, new)
+                await asyncio.to_thread(vectors.keep, self.database, stored_name(embedder), data)
+
+    def _unmade(self, embedder: str, queries: Sequence[str]) -> list[str]:
+        names = _identity(embedder, "query")
+        return _new(self.database, [vector_key(*names, query) for query in queries], queries)[0]
+
+    async def _sent(self, embedder: str, queries: Sequence[str]) -> dict[str, bytes]:
+        name, model = connections.split_model(embedder)
+        endpoint = self.connect(name)
+        batch = TextBatch(name, endpoint.identity, model, tuple(queries))
+        await endpoint.prepare()
+        with shared_by_loop().pace(endpoint, endpoint.concurrency) as pace:
+            failed = await self.sender.send(endpoint, pace, batch)
+        if failed:
+            raise failed[0][1]
+        if len(batch.received) < len(queries):  # the run was halted before the call was sent
+            raise Halted
+        return {vector_key(endpoint.identity, model, text): _packed(row) for text, row in batch.received.items()}

@@ -20,6 +20,7 @@ from promptgrid.documents.embedders import LOCAL, embed, stored_name
 from promptgrid.documents.ranking import Ranked, best, cosines, fused
 from promptgrid.errors import DocumentsError
 from promptgrid.progress import OnWork, counted, silent
+from promptgrid.prompt.retrieval import EMBEDDING, retriever_parts
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.collections import StoredText
@@ -64,7 +65,7 @@ class Retriever:
     @property
     def embeds(self) -> bool:
         """Whether the retriever needs vectors."""
-        return self.kind in ("embedding", "hybrid")
+        return self.kind in EMBEDDING
 
 
 def parse_retriever(text: str) -> Retriever:
@@ -73,12 +74,11 @@ def parse_retriever(text: str) -> Retriever:
     >>> parse_retriever("hybrid:embedder=local/bge-m3").embedder
     'local/bge-m3'
     """
-    kind, _, rest = text.strip().partition(":")
-    name, _, embedder = (part.strip() for part in rest.partition("="))
-    if rest and (name != "embedder" or not embedder):
+    kind, name, embedder = retriever_parts(text)
+    if ":" in text and (name != "embedder" or not embedder):
         hint = "Such as hybrid:embedder=ENDPOINT/MODEL."
         raise DocumentsError(f"A retriever has no option {name!r} (in {text!r}).", hint=hint)
-    return Retriever(cast(RetrieverKind, kind.strip()), embedder or LOCAL)
+    return Retriever(cast(RetrieverKind, kind), embedder or LOCAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class ChunkIndex:
         name = stored_name(embedder)
         if name not in self._matrices or not self._is_current(database, embedder, budget):
             self._matrices[name] = embed(
-                database, embedder, list(self.chunks.texts), budget=budget, precision="float32",
+                database, embedder, self.chunks.texts, budget=budget, precision="float32",
                 on_progress=lambda done, total: on_progress(done, total, "vectors made"),
             )  # fmt: skip
         return self._matrices[name]

@@ -26,7 +26,10 @@ from promptgrid.grid.estimate import (
     vector_calls,
 )
 from promptgrid.grid.planned_points import PlannedPoint, plan_points
-from promptgrid.models import ModelFacts
+from promptgrid.models import ModelFacts, cost_of
+from promptgrid.prompt.retrieval import query_embedder
+from promptgrid.techniques.lists import LONGEST_ITEM
+from promptgrid.techniques.retrieval import QUERIES
 from promptgrid.tokens import ReportedUsage
 
 if TYPE_CHECKING:
@@ -62,8 +65,9 @@ def model_preflight(
 class Preflight:
     """What a plan will take: the number of its `cells`, and the estimate for each model. `reach` is what its
     comparisons can detect (None: nothing is compared). `judges` has an entry for each check by a model, which runs when
-    the replies are there; `doubts` are sentences on what may be wrong with the plan; `own_checks` counts the cases that
-    bring checks of their own; `answer_column` may hold the expected answers that the plan lacks ("": no column)."""
+    the replies are there, `embedders` one for each model that is sent the queries which models write; `doubts` are
+    sentences on what may be wrong with the plan; `own_checks` counts the cases that bring checks of their own;
+    `answer_column` may hold the expected answers that the plan lacks ("": no column)."""
 
     models: Sequence[ModelPreflight]
     skipped: Sequence[Skipped]
@@ -71,6 +75,7 @@ class Preflight:
     budget: Budget | None = None
     max_calls: int | None = None
     judges: Sequence[ModelPreflight] = ()
+    embedders: Sequence[ModelPreflight] = ()
     reach: Reach | None = None
     doubts: Sequence[str] = ()
     own_checks: int = 0
@@ -83,8 +88,13 @@ class Preflight:
 
     @cached_property
     def total(self) -> Estimate:
-        """The estimate of the calls of the plan and of its judges."""
-        return total((*self.models, *self.judges))
+        """The estimate of all calls: those of the plan, of its judges and of its embedders."""
+        return total(self.every)
+
+    @property
+    def every(self) -> Sequence[ModelPreflight]:
+        """What will be sent to each model, judge and embedder."""
+        return (*self.models, *self.judges, *self.embedders)
 
     @property
     def within_max_calls(self) -> bool:
@@ -134,6 +144,7 @@ class EstimateTally:
         inexact = Estimate(exact=False, reason="the replies are not there yet")
         every = (*self.plan.models, *self.plan.step_models)
         self._facts = {ref: connections.model_facts(ref) for ref in every}
+        self._embedders: dict[str, Estimate] = {}
         self._models = dict.fromkeys(every, Estimate())
         self._judges = dict.fromkeys(self.judges, inexact)
         self._prompts = {
@@ -155,6 +166,7 @@ class EstimateTally:
                 for ref, share in self._replies(one, stored, alike).items():
                     shares.setdefault(ref, []).append(share)
             self._models |= {ref: total((self._models[ref], *mine)) for ref, mine in shares.items()}
+            self._add_queries(chunk)
             for check, judge in self.judges.items():
                 self._judges[check] = total((self._judges[check], *self._judged(chunk, check, judge)))
             self._points += len(chunk)
@@ -176,6 +188,15 @@ class EstimateTally:
             alike[like] = estimate_point(one, self._facts[ref], samples, known, repeated, self._a_call[ref])
         return {ref: alike[like]}
 
+    def _add_queries(self, chunk: Sequence[PlannedPoint]) -> None:
+        for one in chunk:
+            if one.fits and (ref := query_embedder(one.point.variant.sent.parameters)):
+                share = _estimate_queries(one, self.plan.samples, self._facts_of(ref))
+                self._embedders[ref] = total((self._embedders.get(ref, Estimate()), share))
+
+    def _facts_of(self, ref: str) -> ModelFacts:
+        return self._facts.setdefault(ref, connections.model_facts(ref))
+
     def _judged(self, chunk: Sequence[PlannedPoint], check: str, judge: ModelCheck) -> Iterator[Estimate]:
         estimate = estimate_vectors if judge.texts_a_call else estimate_judged
         for one in chunk:
@@ -187,6 +208,7 @@ class EstimateTally:
         models = [model_preflight(ref, self._facts[ref], share, self._seconds(ref, share.asked or share.calls))
                   for ref, share in self._models.items()]  # fmt: skip
         judges = [self._judge_preflight(judge, self._judges[check]) for check, judge in self.judges.items()]
+        embedders = [model_preflight(ref, self._facts[ref], one, embeds=True) for ref, one in self._embedders.items()]
         cells, budget = self._points * self.plan.samples, parse_budget(self.plan.budget)
         return Preflight(
             models=models,
@@ -195,6 +217,7 @@ class EstimateTally:
             budget=budget,
             max_calls=self.plan.max_calls,
             judges=judges,
+            embedders=embedders,
             reach=plan_reach(self.plan),
             doubts=[*doubts(self.plan), *self._looked_up()],
             own_checks=sum(bool(case.checks) for case in self.plan.cases) if self.plan.own_checks else 0,
@@ -213,6 +236,23 @@ class EstimateTally:
         if judge.texts_a_call:
             estimate = replace(estimate, calls=vector_calls(estimate.texts, judge.texts_a_call))
         return model_preflight(judge.ref, judge.facts, estimate, embeds=judge.texts_a_call > 0)
+
+
+def _estimate_queries(planned: PlannedPoint, samples: int, facts: ModelFacts) -> Estimate:
+    """Returns the estimate of embedding the queries that the model writes for a point's cells. The lowest cost is 0,
+    since a reply may have no query; the highest is that of queries as long as may be."""
+    parameters = planned.point.variant.sent.parameters
+    texts = QUERIES if parameters.query == "several" else 1
+    longest = texts * LONGEST_ITEM
+    return Estimate(
+        calls=samples,
+        spare_calls=samples,
+        texts=samples * texts,
+        prompt_tokens=samples * min(longest, parameters.max_tokens or longest),
+        exact=False,
+        reason="the queries are not written yet",
+        cost_ceiling=None if (most := cost_of(facts, longest).usd) is None else samples * most,
+    )
 
 
 def plan_reach(plan: Plan) -> Reach | None:

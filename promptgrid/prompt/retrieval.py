@@ -24,6 +24,9 @@ CONTEXT, CHUNKS = "context", "chunks"
 QUESTION, GOLD, QUOTE = "question", "gold", "quote"
 """The columns whose text is searched for (else: the first input), with the gold passages, and with their text."""
 
+EMBEDDING = ("embedding", "hybrid")
+"""The kinds of retrievers that need vectors."""
+
 _DEFAULTS: Mapping[str, Any] = MappingProxyType(
     {"chunker": "recursive", "retriever": "bm25", "chunks": 5, "chunk_order": "best-first", "query": "as-asked",
      "rerank": "none"}
@@ -86,6 +89,26 @@ def retrieval_calls(parameters: Parameters) -> int:
     if parameters.collection is None:
         return 0
     return (parameters.query not in (None, _DEFAULTS["query"])) + (parameters.rerank not in (None, _DEFAULTS["rerank"]))
+
+
+def query_embedder(parameters: Parameters) -> str:
+    """Returns the model (ENDPOINT/MODEL) that is sent the queries which a model writes; "" if none is: no query is
+    written, or it is searched for by words or by the built-in embedder alone."""
+    kind, name, embedder = retriever_parts(parameters.retriever or "")
+    writes = parameters.collection is not None and parameters.query not in (None, _DEFAULTS["query"])
+    return embedder if writes and kind in EMBEDDING and name == "embedder" and "/" in embedder else ""
+
+
+def retriever_parts(text: str) -> tuple[str, str, str]:
+    """Returns (the kind, the name of the option, its value) of a retriever, `KIND[:NAME=VALUE]`; "" for what is not
+    there.
+
+    >>> retriever_parts("hybrid:embedder=local/bge-m3")
+    ('hybrid', 'embedder', 'local/bge-m3')
+    """
+    kind, _, option = text.partition(":")
+    name, _, value = option.partition("=")
+    return kind.strip(), name.strip(), value.strip()
 
 
 def retrieval_id(parameters: Parameters) -> str:

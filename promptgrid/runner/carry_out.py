@@ -21,6 +21,7 @@ from promptgrid.calls.stepped import CellSteps, InFlightElsewhere
 from promptgrid.calls.unsaved import recover, recover_others
 from promptgrid.connections import split_model
 from promptgrid.documents.contexts import searching
+from promptgrid.documents.embedders import QueryVectors
 from promptgrid.endpoint import Endpoint
 from promptgrid.errors import PlanError, PromptgridError, StoreError
 from promptgrid.grading import CheckSpec
@@ -42,12 +43,8 @@ _OTHER_RUN_S = 0.5
 _FAILURES = 4  # sending stops after this many database failures in a row
 _EPOCH_S = 0.5  # a call is sent only if the run's epoch was read within this time
 
-_ENDS: Mapping[RunStatus, RunStatus] = {
-    "pausing": "paused",
-    "paused": "paused",
-    "cancelling": "cancelled",
-    "cancelled": "cancelled",
-}
+_ENDS: Mapping[RunStatus, RunStatus] = {"pausing": "paused", "paused": "paused", "cancelling": "cancelled",
+                                        "cancelled": "cancelled"}  # fmt: skip
 """The state in which a run ends, by the state requested while it is in progress."""
 
 
@@ -106,6 +103,7 @@ class _Run:
         wall.add(await asyncio.to_thread(spent, self.database, self.id))
         self.context = RunContext(self.id, wall, self.journal, self._still_ours, retries=self.plan.retries)
         self.sender = Sender(self.context)
+        self.vectors = QueryVectors(self.database, self.sender, connect)
         writing = asyncio.create_task(self.journal.run())
         sending = asyncio.create_task(self._send_everything())
         watching = asyncio.create_task(self._watch())
@@ -225,6 +223,7 @@ class _Run:
         steps = CellSteps(
             self.context, self.database, cell, feed, self.working, self.endpoints,
             lambda batch: self.sender.send(self.endpoints[batch.endpoint], self.paces[batch.endpoint], batch),
+            self.vectors.make,
         )  # fmt: skip
         try:
             await steps.run()

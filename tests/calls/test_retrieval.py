@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptgrid import api, compare, connections, loop
+from promptgrid.budget import Cost
 from promptgrid.calls.single import try_point
 from promptgrid.calls.tried import TriedCell
 from promptgrid.compare.retrieval import retrieval_summary
 from promptgrid.documents.adding import Source, add
 from promptgrid.documents.contexts import with_contexts
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
+from promptgrid.endpoint.base import Embeddings
 from promptgrid.errors import EndpointError
 from promptgrid.grid import Plan
 from promptgrid.prompt import loads
 from promptgrid.runner import client
-from promptgrid.store import Database
+from promptgrid.store import Database, runs
+from promptgrid.store.attempts import spent
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.retrieved import retrieval_of_run, retrieved_of
 from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.store.steps import steps_of
+from promptgrid.techniques.retrieval import QUERIES
 from tests.running import carried_out, resumed
 
 TEXTS = {
@@ -201,23 +205,76 @@ def test_a_try_searches_too(database: Database, reader: Reader) -> None:
     assert "The zoo opens at noon." in cell.output.text
 
 
-def test_a_query_is_embedded_while_the_run_is_carried_out(
-    database: Database, reader: Reader, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """By an embedder at an endpoint, whose calls go over the same loop as those of the run, for more cells than it has
-    threads."""
-    letters, connect = ScriptedEndpoint(name="letters", models=("count",)), connections.connect
+class Letters(ScriptedEndpoint):
+    """An embedder, letters/count; it keeps the texts that it was sent."""
+
+    def __init__(self) -> None:
+        super().__init__(name="letters", models=("count",))
+        self.texts: list[str] = []
+
+    async def embeddings(self, model: str, texts: Sequence[str]) -> Embeddings:
+        self.texts += texts
+        return await super().embeddings(model, texts)
+
+
+@pytest.fixture
+def letters(reader: Reader, home: Path, monkeypatch: pytest.MonkeyPatch) -> Letters:
+    letters, connect = Letters(), connections.connect
     monkeypatch.setattr(connections, "connect", lambda name: letters if name == "letters" else connect(name))
     with open(home / "config" / "endpoints.toml", "a", encoding="utf-8") as file:
         file.write('[letters]\nbase_url = "http://127.0.0.1:9/v1"\n')
+    return letters
+
+
+BY_LETTERS: dict[str, Any] = {"retrievers": ["embedding:embedder=letters/count"], "queries": ["rewritten"]}
+
+
+def test_a_query_is_embedded_while_the_run_is_carried_out(database: Database, reader: Reader, letters: Letters) -> None:
+    """By an embedder at an endpoint, whose calls go over the same loop as those of the run, for more cells than it has
+    threads."""
     reader.replies = {"Write the search query": "Query: zzz"}
     cases = [{"question": f"{CASES[0]['question']} {n}"} for n in range(40)]
-    plan = a_plan(cases=cases, retrievers=["embedding:embedder=letters/count"], queries=["rewritten"], concurrency=40)
+    plan = a_plan(cases=cases, **BY_LETTERS, concurrency=40)
     run_id, rows = rows_of(database, plan)
     assert {row.status for row in rows} == {"answered"}
     assert {one.text.strip() for row in rows for one in retrieved_of(database, run_id, row.position)} == {
         "Zebras graze lazily."
     }
+    assert letters.texts.count("zzz") == 1
+
+
+def test_a_query_that_an_endpoint_embeds_is_a_call_of_the_run(
+    database: Database, reader: Reader, letters: Letters
+) -> None:
+    reader.replies = {"Write the search query": "Query: zzz"}
+    run_id, (row,) = rows_of(database, a_plan(**BY_LETTERS))
+    assert row.status == "answered"
+    assert spent(database, run_id) == Cost(0.0, 2 * 10 + 1, 3)  # the query's one word, beside two replies of the model
+    assert runs.progress(database, run_id).calls == 3
+
+
+def test_a_query_is_not_embedded_over_the_limit_of_calls_and_once_when_there_is_room(
+    database: Database, reader: Reader, letters: Letters
+) -> None:
+    reader.replies = {"Write the search query": "Query: zzz"}
+    run_id = client.submit(database, a_plan(**BY_LETTERS, max_calls=1))
+    assert carried_out(database, run_id) == "stopped"
+    assert "zzz" not in letters.texts
+    runs.set_limits(database, run_id, budget="", max_calls=3)
+    assert resumed(database, run_id) == "finished"
+    assert letters.texts.count("zzz") == 1
+    assert spent(database, run_id).calls == 3
+
+
+def test_queries_that_an_endpoint_embeds_are_in_the_preflight(
+    database: Database, reader: Reader, letters: Letters
+) -> None:
+    sheet = client.preflight(database, a_plan(**BY_LETTERS | {"queries": ["as-asked", "rewritten", "several"]}))
+    (embedder,) = sheet.embedders
+    assert (embedder.ref, embedder.calls, embedder.texts) == ("letters/count", 2, 1 + QUERIES)
+    assert sheet.total.calls == sheet.replies.calls + 2
+    assert not client.preflight(database, a_plan(queries=["rewritten"])).embedders
+    assert not letters.texts
 
 
 def test_a_cell_whose_model_has_not_decided_yet_is_not_measured(database: Database, reader: Reader) -> None:

@@ -64,8 +64,7 @@ def propose_fields(database: Database, about: CasesReview, path: Path) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         label = calls_label("Propose", preflight.total.calls)
         st.button(label, key="cases_start", type="primary", on_click=_start, args=(database, plan))
-        prices = [*preflight.models, *preflight.judges]
-        st.caption(plain(phrases.dated_cost(preflight.total, prices)), width="content")
+        st.caption(plain(phrases.dated_cost(preflight.total, preflight.every)), width="content")
 
 
 def _start(database: Database, plan: Plan) -> None:

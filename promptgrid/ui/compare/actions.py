@@ -106,7 +106,7 @@ def _case_form(database: Database, run: RunInfo, number: int) -> None:
     except PromptgridError as error:
         show_error(error)
         return
-    for model in (*preflight.models, *preflight.judges):
+    for model in preflight.every:
         st.markdown(f"**{plain(model.ref)}** {phrases.dated_cost(model, [model])}".replace("$", r"\$"))
     label = calls_label("Add and run", preflight.total.calls)
     add = (database, run.id, case)

@@ -109,7 +109,7 @@ def _offer_fair(database: Database, run_id: str, stamp: object, worth: Worth, se
         st.caption(plain(sentence))
         show_error(error)
         return
-    total, cost = preflight.total, phrases.dated_cost(preflight.total, [*preflight.models, *preflight.judges])
+    total, cost = preflight.total, phrases.dated_cost(preflight.total, preflight.every)
     label = calls_label("Run the fair comparison", total.calls, at_most=bool(total.spare_calls))
     key = f"compare_fair_{worth.head.id}"
     note_with_button(

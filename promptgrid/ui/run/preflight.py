@@ -160,7 +160,7 @@ def facts(preflight: Preflight) -> list[str]:
     parts.append(f"**{'' if replies.exact else '≈ '}{replies.prompt_tokens:,}** prompt tokens")
     if replies.completion_ceiling is not None:
         parts.append(f"at most **{replies.completion_ceiling:,}** reply tokens")
-    cost = phrases.dated_cost(total, [*preflight.models, *preflight.judges])
+    cost = phrases.dated_cost(total, preflight.every)
     parts.append("**free**" if total.free else f"cost **{plain(cost)}**")
     if replies.calls:
         seconds = preflight.seconds
@@ -194,6 +194,8 @@ def notes(preflight: Preflight, reason: str, other_doubts: Collection[str] = ())
             f"{plain(judge.ref)} {'embeds' if judge.embeds else 'judges'} the replies: at most {judge.calls:,} calls, "
             f"{plain(phrases.dated_cost(judge, [judge]))}."
         )
+    lines += [f"{plain(model.ref)} embeds the queries that models write: at most {model.calls:,} calls, "
+              f"{plain(phrases.dated_cost(model, [model]))}." for model in preflight.embedders]  # fmt: skip
     lines += [line] if (line := phrases.own_checks_words(preflight)) else []
     return lines + _estimates(preflight)
 
