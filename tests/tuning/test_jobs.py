@@ -106,6 +106,7 @@ def test_steps_after_the_checkpoint_are_forgotten_and_half_a_line_is_left_out() 
 
 
 def test_the_command_line_lists_and_shows_tunings() -> None:
+    assert "Start one with: promptgrid tune start" in CliRunner().invoke(main, ["tune", "list"]).output
     job = in_state("done")
     curve: list[dict[str, float | None]] = [
         {"epoch": 0, "loss": None, "held_out_loss": 2.0, "accuracy": 0.25, "cpu_s": 1},
