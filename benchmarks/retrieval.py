@@ -2,7 +2,7 @@
 
 python benchmarks/retrieval.py measures        needs `pip install ranx pytrec_eval-terrier` (beside promptgrid)
 python benchmarks/retrieval.py speed [CHUNKS]  100,000 chunks of 60 words, and of vectors with 384 numbers
-python benchmarks/retrieval.py runs [CELLS]    a run that retrieves beside one with the same texts in a column
+python benchmarks/retrieval.py runs [CELLS [SAMPLES]]  a run that retrieves beside one with the same texts in a column
 python benchmarks/retrieval.py quality         all retrievers over the collections that come with promptgrid
 python benchmarks/retrieval.py halves          hybrid against its halves; Chinese BM25 against the words of a segmenter:
                                                needs `pip install jieba` (beside promptgrid)
@@ -140,9 +140,10 @@ def embedding() -> None:
     )
 
 
-def runs(cells: int) -> None:
-    """Prints the seconds of a run of `cells` cells that retrieves by BM25, and of one whose cases have the texts in
-    a column. Each is planned and carried out three times, in turn, by a scripted model."""
+def runs(cells: int, repeats: int) -> None:
+    """Prints the CPU seconds of a run of `cells` cells that retrieves by BM25, with `repeats` samples of each case, and of one
+    whose cases have the texts in a column. Each is planned and carried out five times, in turn, by a scripted model.
+    """
     from promptgrid import api, connections
     from promptgrid.cases.table import read_cases
     from promptgrid.documents import samples
@@ -157,24 +158,24 @@ def runs(cells: int) -> None:
     plain = loads(body, "plain")
     asking = loads(f"---\nmetadata:\n  retrieval: {{collection: brackwater-en, k: 3}}\n---\n{body}", "asking")
     questions = [row.inputs["question"] for row in read_cases(samples.sample_cases("brackwater-en")).cases]
-    cases = [{"question": questions[n % len(questions)], "number": str(n)} for n in range(cells)]
+    cases = [{"question": questions[n % len(questions)], "number": str(n)} for n in range(cells // repeats)]
     taken: dict[str, list[float]] = {"without": [], "with": []}
-    for turn in range(4):  # the first warms up, and gives the texts
+    for turn in range(6):  # the first warms up, and gives the texts
         with tempfile.TemporaryDirectory() as folder:
             os.environ["PROMPTGRID_HOME"] = folder
             database = Database()
             list(samples.add_sample(database, "brackwater-en"))
-            seconds, run_id = _timed_run(database, api.plan(asking, cases, show=_quiet))
+            seconds, run_id = _timed_run(database, api.plan(asking, cases, samples=repeats, show=_quiet))
             if not turn:
                 from promptgrid.techniques.passages import context_text
 
-                texts = [context_text(retrieved_of(database, run_id, n)) for n in range(cells)]
+                texts = [context_text(retrieved_of(database, run_id, n * repeats)) for n in range(len(cases))]
                 continue
             taken["with"].append(seconds)
             given = [case | {"context": text} for case, text in zip(cases, texts, strict=True)]
         with tempfile.TemporaryDirectory() as folder:
             os.environ["PROMPTGRID_HOME"] = folder
-            plan = api.plan(plain, given, show=_quiet)
+            plan = api.plan(plain, given, samples=repeats, show=_quiet)
             taken["without"].append(_timed_run(Database(), plan)[0])
     print({name: [round(one, 2) for one in all_] for name, all_ in taken.items()})
     print(f"with / without, by the least: {min(taken['with']) / min(taken['without']):.2f}")
@@ -185,15 +186,15 @@ def _quiet(note: str) -> None:
 
 
 def _timed_run(database: Any, plan: Any) -> tuple[float, str]:
-    """Plans and carries out the plan; returns the seconds and the id of the run."""
+    """Plans and carries out the plan; returns the CPU seconds and the id of the run."""
     from promptgrid import connections, loop
     from promptgrid.runner import client
     from promptgrid.runner.carry_out import carry_out
 
-    began = time.perf_counter()
+    began = time.process_time()
     run_id = client.submit(database, plan)
     assert loop.run_sync(carry_out(database, run_id, connect=connections.connect)) == "finished"
-    return time.perf_counter() - began, run_id
+    return time.process_time() - began, run_id
 
 
 def quality() -> None:
@@ -305,7 +306,7 @@ if __name__ == "__main__":
             os.environ.setdefault("GOMP_SPINCOUNT", "0")
             embedding()
         case ["runs", *rest]:
-            runs(int(rest[0]) if rest else 1_000)
+            runs(int(rest[0]) if rest else 1_000, int(rest[1]) if len(rest) > 1 else 1)
         case ["quality"]:
             quality()
         case ["halves"]:

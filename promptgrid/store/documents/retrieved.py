@@ -28,7 +28,7 @@ _SHOW = (
     .values(shown=sa.bindparam("context"))
 )
 _TEXTS = 64  # kept in memory
-_CASES = 64  # whose passages are read at once
+_CASES = 256  # whose passages are read at once
 _FIELDS = ("document", "digest", "title", "page", "start", "end", "rank", "score")
 _COLUMNS = [retrieved.c[name] for name in _FIELDS]
 
