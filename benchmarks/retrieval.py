@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 
-from promptgrid.documents.bm25 import BM25
 from promptgrid.documents.measures import ndcg, reciprocal_rank
-from promptgrid.documents.ranking import best, cosines
+from promptgrid.ranking.bm25 import BM25
+from promptgrid.ranking.orders import best, cosines
 
 QUERIES, ITEMS = 2_000, 60
 

@@ -12,6 +12,7 @@ from promptgrid.cases.table import EXPECTED, TOO_LARGE, Case, Cases, case_of, is
 from promptgrid.compact import Packed
 from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.errors import CasesError
+from promptgrid.fewshot import pooled
 from promptgrid.grading import parse_check
 from promptgrid.grid import Plan
 from promptgrid.grid.doubts import doubts as doubts_of
@@ -48,6 +49,7 @@ def plan(
     encoding: str = "",
     part: str = "",
     group: str = "",
+    examples_from: str | Path = "",
     show: Callable[[str], object] | None = None,
     doubts: bool = True,
     **settings: Any,
@@ -58,7 +60,7 @@ def plan(
     Without cases the first prompt's own table is used or, if it has none, one case of its example inputs. `expected`
     names the column with the expected answers, `encoding` the encoding of a file that is not UTF-8. `part` selects the
     cases of one part (learn, choose or prove); cases with the same value in the column `group` are always in the same
-    part.
+    part. `examples_from` is the file of a table: its cases of the part *learn* take the place of the prompts' examples.
 
     `show` is called with each note; by default a note becomes a warning. The notes are about the cases (tolerated
     errors of the file, duplicates), the prompts (`Prompt.notes`) and, with `doubts`, what may be wrong with the plan
@@ -70,6 +72,8 @@ def plan(
     settings |= {s.plural: _listed(settings[s.plural]) for s in AXIS_SPECS if s.plural in settings}
     named = (p if isinstance(p, Prompt) else load(p) for p in _listed(prompts))
     loaded = tuple(with_texts(prompt, load) for prompt in named)
+    if examples_from:
+        loaded = tuple(pooled(prompt, learned_from(examples_from, loaded, group)) for prompt in loaded)
     table = _table(cases, loaded, expected, encoding)
     part_cases, notes = cases_of_part(Database(), table.cases, loaded, part=part, group=group)
     new = Plan.of(
@@ -127,6 +131,17 @@ def _column(values: list[Any]) -> pd.Series[Any]:
         return pd.Series(values)
     except UnicodeEncodeError:
         return pd.Series(values, dtype=object)
+
+
+def learned_from(path: str | Path, prompts: Sequence[Prompt], group: str = "") -> Sequence[Case]:
+    """Returns the cases of a table that may be shown as examples: those of the part *learn* with an expected answer.
+    Raises CasesError if there is none."""
+    table = cases_table(str(path), prompts)
+    cases, _ = cases_of_part(Database(), table.cases, prompts, part="learn", group=group)
+    known = [case for case in cases if case.expected]
+    if not known:
+        raise CasesError(f"{path} has no case of the part learn with an expected answer to show as an example.")
+    return known
 
 
 def _listed(value: Any) -> tuple[Any, ...]:

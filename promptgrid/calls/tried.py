@@ -85,10 +85,10 @@ class TriedCell:
 def started(plan: Plan, point: Point) -> Progress:
     """Starts the point's technique with its case, as the plan shows examples. Raises PlanError, PromptError."""
     return techniques.progress(
-        point.prompt,
+        point.asked,
         point.values,
         point.technique,
-        k=plan.examples_k,
+        k=point.examples_k,
         examples_as=plan.examples_as,
         score=blind_score(plan, point),
         parameters=point.variant.parameters,

@@ -81,6 +81,7 @@ _OPTIONS: tuple[Option, ...] = (
     *(_parameter_option(spec) for spec in SPECS if spec.option),
     click.option("--samples", type=int, default=1, show_default=True, help="Replies to each case."),
     click.option("--examples", "examples_k", type=int, help="Examples in few-shot prompts. Default: all."),
+    click.option("--examples-from", default="", metavar="TABLE", help="Its cases of the part learn are the examples."),
     click.option("--examples-as", type=click.Choice(["turns", "text"]), default="turns", show_default=True),
     click.option("--check", "checks", multiple=True, help="Such as label, or number:tolerance=0.1."),
     click.option("--budget", default="", help="The most to spend: 2.50usd, 100000tok, 500calls or 30min."),

@@ -21,7 +21,7 @@ from promptgrid.documents.retrievers import (
     retrieve,
 )
 from promptgrid.documents.samples import sample_names
-from promptgrid.documents.tools.nearest_words import with_vectors
+from promptgrid.documents.tools.vectors import with_vectors
 from promptgrid.errors import DocumentsError, StoreError
 from promptgrid.grid import Plan
 from promptgrid.grid.contexts import Contexts, query_of

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from promptgrid.documents.ranking import Ranked, best
 from promptgrid.errors import DocumentsError
+from promptgrid.ranking.orders import Ranked, best
 from promptgrid.suggestions import did_you_mean
 
 if TYPE_CHECKING:

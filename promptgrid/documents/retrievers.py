@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from promptgrid.documents.bm25 import BM25
 from promptgrid.documents.chunkers import Chunker, cut_up
 from promptgrid.documents.chunks import Chunk, Passage
 from promptgrid.documents.embedders import LOCAL, embed, stored_name
-from promptgrid.documents.ranking import Ranked, best, cosines, fused
 from promptgrid.errors import DocumentsError
 from promptgrid.progress import OnWork, counted, silent
 from promptgrid.prompt.retrieval import EMBEDDING, retriever_parts
+from promptgrid.ranking.bm25 import BM25
+from promptgrid.ranking.orders import Ranked, best, cosines, fused
 from promptgrid.store import Database
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.collections import StoredText

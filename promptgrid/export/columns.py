@@ -21,7 +21,8 @@ RETRIEVAL_COLUMNS: Final[Mapping[str, str]] = {
 
 # fmt: off
 _ASKED = [
-    "run_id", "cell_id", "case_id", "part", "prompt", "prompt_version", "technique", "examples_k", "model", "endpoint",
+    "run_id", "cell_id", "case_id", "part", "prompt", "prompt_version", "technique", "examples_k", "examples",
+    "model", "endpoint",
     "model_returned", *PARAMETER_COLUMNS, "sample",
     "prompt_tokens_counted", "prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens",
     "context_limit", "cost_usd", "latency_ms", "first_token_ms", "attempts", "calls", "lost_tokens",

@@ -32,14 +32,18 @@ class Contexts(Protocol):
         DocumentsError, StoreError, and what an embedder's endpoint raises."""
 
 
-class WordVectors(Protocol):
-    """Computes results of tools from vectors of words. `notes` are sentences on what may be wrong with it."""
+class Vectors(Protocol):
+    """Computes with vectors of texts. `notes` are sentences on what may be wrong with it."""
 
     notes: Sequence[str]
 
     def nearest(self, nearest: NearestWords, arguments: Mapping[str, Any]) -> str | None:
         """Returns the words nearest to the sum that a call with these arguments asks for, or a sentence on what is
         wrong with the arguments; None if the embedder is missing."""
+
+    def cosines(self, embedder: str, texts: Sequence[str], query: str) -> Sequence[float] | None:
+        """Returns the cosine of each of the texts with the query; None if their vectors are not made yet. Raises
+        DocumentsError."""
 
 
 def query_of(case: Case) -> str:

@@ -17,7 +17,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import DEFAULT_MODEL, split_model
 from promptgrid.errors import MissingVariables, PlanError
 from promptgrid.grading import USUAL, CheckSpec, default_checks
-from promptgrid.grid.contexts import Contexts, WordVectors
+from promptgrid.grid.contexts import Contexts, Vectors
 from promptgrid.prompt import EMPTY, Parameters, Prompt, parameters_from
 from promptgrid.prompt.chained import needed_variables, step_models
 from promptgrid.prompt.parameters import AXIS_SPECS, NAMES, SPECS, ParameterSpec, Value
@@ -43,7 +43,7 @@ class Plan:
     may make, judges and lost calls included (None: any number). `concurrency` None means the endpoint's own. `retries`
     is how often a failed call is sent again. `fresh` sends calls even if their replies are stored. `contexts` finds
     what is retrieved (None: the points of a plan that retrieves cannot be made yet), `vectors` computes results of
-    tools.
+    tools, and which examples are near to a case.
     """
 
     prompts: tuple[Prompt, ...]
@@ -63,7 +63,7 @@ class Plan:
     fresh: bool = False
     name: str = ""
     contexts: Contexts | None = field(default=None, compare=False, repr=False)
-    vectors: WordVectors | None = field(default=None, compare=False, repr=False)
+    vectors: Vectors | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, **settings: Any) -> Plan:
@@ -106,6 +106,8 @@ class Plan:
             if value is not None and not low <= value <= high:
                 raise PlanError(f"{label} {value:,} is out of range.", hint=f"It goes from {low:,} to {high:,}.")
         self.parameters.check()
+        if self.examples_k is not None and (self.parameters.shots is not None or "shots" in self.axes):
+            raise PlanError("The plan has examples and shots.", hint="Give one of them: shots may be several numbers.")
         for spec in SPECS:
             own = getattr(self.parameters, spec.name)
             values = self.axes.get(spec.column, ())

@@ -75,8 +75,8 @@ def plan_points(
 def _later(plan: Plan, point: Point, counter: Counter) -> tuple[int, ...]:
     if point.retrieval is None:
         return ()
-    options: dict[str, Any] = {"k": plan.examples_k, "examples_as": plan.examples_as, "retrieval": point.retrieval}
-    calls = expected_calls(techniques.progress(point.prompt, point.values, point.technique, **options))
+    options: dict[str, Any] = {"k": point.examples_k, "examples_as": plan.examples_as, "retrieval": point.retrieval}
+    calls = expected_calls(techniques.progress(point.asked, point.values, point.technique, **options))
     requests = (
         replace(point.request, messages=tuple(turn.message for turn in call.ask.turns), tools=call.ask.tools)
         for call in calls[1:]

@@ -16,6 +16,7 @@ from promptgrid.cases.table import Case
 from promptgrid.connections import model_facts, split_model
 from promptgrid.endpoint import Endpoint, Request
 from promptgrid.errors import MissingVariables, PlanError, PromptError
+from promptgrid.fewshot import NO_EXAMPLES, Chooser, ShownExamples
 from promptgrid.grid.contexts import query_of
 from promptgrid.grid.plan import MAX_SAMPLES, Plan
 from promptgrid.grid.variants import Decided, WireVariant
@@ -38,7 +39,8 @@ class Point:
     the plan has samples.
 
     Points with the same `key` send the same calls; `request` is the request of the first sample. `case_position` is
-    the index of the case in the plan.
+    the index of the case in the plan. `shown` are the examples that were chosen for the case (None: all of the prompt,
+    or the first `examples_k`).
     """
 
     prompt: Prompt
@@ -52,6 +54,12 @@ class Point:
     request: Request
     key: str
     context: Context = _NO_CONTEXT
+    shown: ShownExamples | None = None
+
+    @property
+    def asked(self) -> Prompt:
+        """The prompt with the examples that are shown to the case."""
+        return _showing(self.prompt, self.shown)
 
     @property
     def values(self) -> Mapping[str, Any]:
@@ -75,8 +83,10 @@ class Point:
 
     @property
     def parameter_columns(self) -> Mapping[str, Any]:
-        """The values of the parameters, by column of a stored cell (see WireVariant)."""
-        return self.variant.parameter_columns
+        """The values of the parameters, by column of a stored cell (see WireVariant). Those of examples are None where
+        no example was chosen."""
+        columns = self.variant.parameter_columns
+        return columns if self.shown else {**columns, **NO_EXAMPLES}
 
     def request_for(self, sample: int, n: int = 1) -> Request:
         """Returns the request that asks for `n` samples, starting with the number `sample`. With a seed, sample i has
@@ -104,30 +114,50 @@ def points(
         identity = endpoint.identity
         for prompt, technique in _served(plan):
             k = len(techniques.select_examples(prompt, technique, plan.examples_k))
-            variants = decided[ref, prompt.name, prompt.version]
+            chooser = Chooser(prompt, technique, plan.vectors.cosines if plan.vectors else None)
+            variants = _apart(decided[ref, prompt.name, prompt.version], chooser)
             unseeded = [replace(variant.sent.parameters, seed=None) for variant in variants]
             retrievals = [retrieval_id(parameters) for parameters in unseeded]
             for position, case in enumerate(plan.cases):
-                calls: dict[str, tuple[Context, StepCall, tuple[Message, ...]]] = {}
+                calls: dict[tuple[str, ShownExamples | None], tuple[Context, StepCall, tuple[Message, ...]]] = {}
                 for variant, parameters, retrieval in zip(variants, unseeded, retrievals, strict=True):
-                    if retrieval not in calls:
+                    shown = chooser.shown(parameters, case.inputs)
+                    if (retrieval, shown) not in calls:
                         context = _context(plan, parameters, retrieval, case)
                         asking = _retrieval(parameters, case, context)
-                        call = _first_call(plan, prompt, technique, case, context, asking)
-                        calls[retrieval] = context, call, tuple(turn.message for turn in call.ask.turns)
-                    context, call, messages = calls[retrieval]
+                        asked, count = _showing(prompt, shown), k if shown is None else len(shown.indices)
+                        call = _first_call(plan, asked, count, technique, case, context, asking)
+                        calls[retrieval, shown] = context, call, tuple(turn.message for turn in call.ask.turns)
+                    context, call, messages = calls[retrieval, shown]
                     sent = variant.sent.parameters
                     plain = Request(
                         model, messages, prompt.api, parameters, variant.token_parameter, tools=call.ask.tools
                     )
                     request = plain if sent.seed is None else replace(plain, parameters=sent)
                     key = request_key(endpoint.wire(plain), sent.seed, identity)
-                    point = Point(prompt, technique, k, case, position, name, model, variant, request, key, context)
+                    count = k if shown is None else len(shown.indices)
+                    point = Point(
+                        prompt, technique, count, case, position, name, model, variant, request, key, context, shown
+                    )
                     ask = call.ask
                     if ask.changes or ask.model or ask.tools != prompt.tools:  # the cell keeps its own model
                         first = step_point(point, call, endpoints)
                         point = replace(point, request=first.request, key=first.key)
                     yield point
+
+
+def _showing(prompt: Prompt, shown: ShownExamples | None) -> Prompt:
+    """Returns the prompt with these examples; as it is for None, and for none at all, which a technique cannot do
+    without."""
+    return prompt if not shown or not shown.indices else replace(prompt, examples=shown.of(prompt))
+
+
+def _apart(variants: Sequence[WireVariant], chooser: Chooser) -> list[WireVariant]:
+    """Returns the variants that the technique tells apart: one that shows no examples takes the first of those that
+    differ only in which are shown."""
+    if chooser.chooses:
+        return list(variants)
+    return list({repr(replace(one.sent.parameters, **NO_EXAMPLES)): one for one in reversed(variants)}.values())[::-1]
 
 
 def _served(plan: Plan) -> Iterator[tuple[Prompt, str]]:
@@ -177,10 +207,10 @@ def _retrieval(parameters: Parameters, case: Case, context: Context) -> Retrieva
 
 
 def _first_call(
-    plan: Plan, prompt: Prompt, technique: str, case: Case, context: Context, retrieval: Retrieval | None
+    plan: Plan, prompt: Prompt, k: int, technique: str, case: Case, context: Context, retrieval: Retrieval | None
 ) -> StepCall:
     values = {**case.inputs, **context.values} if context.id else case.inputs
-    options: dict[str, Any] = {"k": plan.examples_k, "examples_as": plan.examples_as, "retrieval": retrieval}
+    options: dict[str, Any] = {"k": k, "examples_as": plan.examples_as, "retrieval": retrieval}
     try:
         return techniques.first_call(prompt, values, technique, **options)
     except MissingVariables:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from promptgrid import models, techniques
+from promptgrid import fewshot, models, techniques
 from promptgrid.connections import BUILTIN, model_facts, split_model
 from promptgrid.errors import PlanError
 from promptgrid.grid.beams import search_problem
@@ -163,7 +163,7 @@ def _variants(plan: Plan, prompt: Prompt, ref: str) -> list[WireVariant]:
         if not reason and not parameters.collection:
             reason = "no collection is named"
         sent = models.parameters.sent(facts, parameters, missing_tools(prompt.tools, parameters), reason)
-        sent = replace(sent, parameters=effective(sent.parameters))
+        sent = replace(sent, parameters=fewshot.effective(effective(sent.parameters)))
         if prompt.tools and split_model(ref)[0] == BUILTIN:
             sent = replace(sent, notes=(*sent.notes, _BY_SCHEMA))
         same = next((same for same in by_wire if same[0][1].parameters == sent.parameters), None)
@@ -182,7 +182,8 @@ def _parameters(plan: Plan, prompt: Prompt) -> Iterator[Parameters]:
         own = replace(own, temperature=float(own.temperature))  # 0 and 0.0 differ in JSON and would give two keys
     axes = [plan.axes.get(spec.column) or (getattr(own, spec.name),) for spec in AXIS_SPECS]
     for values in itertools.product(*axes):
-        yield with_defaults(replace(own, **{s.name: value for s, value in zip(AXIS_SPECS, values, strict=True)}))
+        chosen = replace(own, **{s.name: value for s, value in zip(AXIS_SPECS, values, strict=True)})
+        yield fewshot.with_defaults(with_defaults(chosen))
 
 
 def _most_telling(same: Sequence[tuple[Parameters, Sent]]) -> Sent:

@@ -140,11 +140,10 @@ def _lots(run_id: str, plan: Plan, planned: Iterable[PlannedPoint]) -> Iterator[
         groups: dict[object, tuple[Sequence[Any], list[Any]]] = {}
         for position, one in lot:
             point = one.point
-            variant = id(point.variant)  # held by what was decided for the plan
-            like = (id(point.prompt), point.technique, point.model_ref, variant, point.context.id, one.too_long)
+            which = point.technique, point.model_ref, point.context.id, point.shown
+            like = (id(point.prompt), id(point.variant), which, one.too_long)  # both are held by the plan
             if like not in groups:
-                row = _point_row(run_id, one)
-                groups[like] = [row[name] for name in _SHARED], []
+                groups[like] = list(map(_point_row(run_id, one).__getitem__, _SHARED)), []
             groups[like][1].extend((position, point.case_position, point.key, one.count.tokens))
         yield list(groups.values()), contexts_of(one.point for _, one in lot)
 
@@ -286,6 +285,7 @@ def _point_row(run_id: str, planned: PlannedPoint) -> dict[str, Any]:
         "prompt_version": point.prompt.version,
         "technique": point.technique,
         "examples_k": point.examples_k,
+        "examples": point.shown.text if point.shown else "",
         "endpoint": point.endpoint,
         "model": point.model,
         "parameter_note": point.variant.note,

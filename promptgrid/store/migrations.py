@@ -197,6 +197,12 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "ALTER TABLE cells ADD COLUMN rerank VARCHAR",
         "ALTER TABLE cells ADD COLUMN shown VARCHAR",
     ),
+    22: (
+        "ALTER TABLE cells ADD COLUMN examples TEXT DEFAULT '' NOT NULL",
+        "ALTER TABLE cells ADD COLUMN shots INTEGER",
+        "ALTER TABLE cells ADD COLUMN selector VARCHAR",
+        "ALTER TABLE cells ADD COLUMN shot_order VARCHAR",
+    ),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -54,6 +54,7 @@ class ResultRow(NamedTuple):
     prompt_version: str
     technique: str
     examples_k: int
+    examples: str
     model: str
     endpoint: str
     model_returned: str | None

@@ -25,11 +25,10 @@ from sqlalchemy import (
 from promptgrid.prompt.parameters import SPECS
 from promptgrid.store.dialects.sql import Whole
 
-VERSION = 21
+VERSION = 22
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()
-
 meta = Table("meta", metadata, Column("name", String, primary_key=True), Column("value", Text, nullable=False))
 
 prompt_versions = Table(
@@ -199,6 +198,7 @@ cells = Table(
     Column("prompt_version", String, nullable=False),
     Column("technique", String, nullable=False),
     Column("examples_k", Whole, nullable=False),
+    Column("examples", Text, nullable=False, server_default=""),  # those chosen for the case, as text
     Column("endpoint", String, nullable=False),
     Column("model", String, nullable=False),
     *(Column(column, _TYPES[spec.kind]) for spec in SPECS for column in spec.columns),

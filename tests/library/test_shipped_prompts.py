@@ -310,7 +310,8 @@ def test_each_expected_call_has_a_result(path: Path) -> None:
             (results,) = (tool.results for tool in prompt.tools if tool.name == call.name)
             given = json.loads(call.arguments).items()
             (result,) = [one for one in results if one.when.items() <= given][:1]
-            assert (case[result.column] if result.column else result.text).strip()
+            fixed = results[-1] if result.nearest else result  # where no embedder computes it
+            assert (case[fixed.column] if fixed.column else fixed.text).strip()
 
 
 @every_prompt_with_tools

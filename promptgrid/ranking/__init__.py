@@ -1,0 +1,1 @@
+"""Cuts texts into terms, ranks them by BM25, and fuses orders. Pure."""
