@@ -135,7 +135,7 @@ def test_a_tuned_model_that_is_deleted_comes_back_and_an_unknown_one_is_named(
 ) -> None:
     random_adapter("tuned", tmp_path)
     adapters.delete("tuned")
-    with pytest.raises(PlanError, match="tuned model 'tuned' was deleted.*undelete tuned"):
+    with pytest.raises(PlanError, match=r"tuned model 'tuned' was deleted.*undelete tuned"):
         connections.check_model(f"builtin/{TUNED}")
     adapters.undelete("tuned")
     connections.check_model(f"builtin/{TUNED}")
