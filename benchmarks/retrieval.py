@@ -141,8 +141,9 @@ def embedding() -> None:
 
 
 def runs(cells: int, repeats: int) -> None:
-    """Prints the CPU seconds of a run of `cells` cells that retrieves by BM25, with `repeats` samples of each case, and of one
-    whose cases have the texts in a column. Each is planned and carried out five times, in turn, by a scripted model.
+    """Prints the CPU seconds of a run of `cells` cells that retrieves by BM25, with `repeats` samples of each case, and
+    of one whose cases have the texts in a column. Each is planned and carried out five times, in turn, by a scripted
+    model.
     """
     from promptgrid import api, connections
     from promptgrid.cases.table import read_cases

@@ -7,7 +7,7 @@ from promptgrid.grid.plan import MAX_SAMPLES, columns_hint
 from promptgrid.prompt.parameters import AXIS_SPECS
 from promptgrid.ui import server
 from promptgrid.ui.run import form, more
-from promptgrid.ui.run.axes import EXAMPLE_SPECS, FIRST_SPECS, RETRIEVAL_SPECS, axis_field, is_for
+from promptgrid.ui.run.axes import FIRST_SPECS, RETRIEVAL_SPECS, axis_field, is_for
 from promptgrid.ui.run.cases import cases_input, missing_columns
 from promptgrid.ui.run.checks import checks_field
 from promptgrid.ui.run.parts import parts_field
@@ -42,7 +42,7 @@ def set_up() -> None:
             number_field("Samples", 1, MAX_SAMPLES, key="run_samples", step=1)
             own = form.own_value(prompts, "max_tokens")
             parameter_field("max_tokens", key="run_max_tokens", value=None, placeholder=own, step=16)
-        for spec in (*EXAMPLE_SPECS, *RETRIEVAL_SPECS):
+        for spec in RETRIEVAL_SPECS:
             if is_for(spec, prompts, values):
                 axis_field(spec, values)
     left, right = st.columns([1, 1], gap="medium")

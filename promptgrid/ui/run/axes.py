@@ -53,12 +53,9 @@ def form_values(plan: Plan) -> dict[str, list[str]]:
 
 def is_for(spec: ParameterSpec, prompts: Sequence[Prompt], form: Mapping[str, Any]) -> bool:
     """Tells whether the parameter's field is drawn: one on calls of tools only for prompts with tools, one of retrieval
-    only for prompts that retrieve, one of examples only for prompts that have some, or if the `form` has a value of
-    it."""
+    only for prompts that retrieve, or if the `form` has a value of it."""
     if spec.name in TOOL_PARAMETERS:
         return any(prompt.tools for prompt in prompts) or bool(form[form_key(spec)])
-    if spec in EXAMPLE_SPECS:
-        return any(prompt.examples for prompt in prompts) or bool(form[form_key(spec)])
     return not spec.local or any(one.parameters.collection for one in prompts) or bool(form[form_key(spec)])
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from promptgrid.grid.plan import MAX_CALLS, MAX_CONCURRENCY, MAX_RETRIES
 from promptgrid.text import one_line
-from promptgrid.ui.run.axes import search_fields
+from promptgrid.ui.run.axes import EXAMPLE_SPECS, axis_field, form_key, search_fields
 from promptgrid.ui.run.form import DEFAULTS, FormValues
 from promptgrid.ui.widgets.fields import number_field, parameter_field
 from promptgrid.ui.widgets.plain import plain
@@ -26,6 +26,7 @@ _MORE: Mapping[str, str] = {
     "run_concurrency": "concurrency",
     "run_retries": "retries",
     "run_examples_k": "examples shown",
+    **{form_key(spec): spec.axis for spec in EXAMPLE_SPECS},
     "run_examples_as": "examples as",
 }
 
@@ -61,6 +62,8 @@ def more_fields(form: FormValues) -> None:
         retries = "How often a failed call is sent again. Waiting for a rate limit does not count."
         number_field("Retries", 0, MAX_RETRIES, key="run_retries", step=1, help=retries)
         number_field("Examples shown", 0, key="run_examples_k", value=None, placeholder="all", step=1)
+        for spec in EXAMPLE_SPECS:
+            axis_field(spec, form)
         st.segmented_control(
             "Examples as", ["turns", "text"], default=form["run_examples_as"], key="run_examples_as", required=True
         )
