@@ -283,7 +283,7 @@ def _segmented() -> Iterator[None]:
     """Lets BM25 take the words of jieba as terms."""
     import jieba
 
-    from promptgrid.documents import bm25
+    from promptgrid.ranking import bm25
 
     jieba.setLogLevel(60)
     module: Any = bm25
