@@ -32,13 +32,13 @@ def plan(samples: int) -> None:
 
 def carry_out() -> None:
     """Carries out the queued run, as a child process: what a runner does."""
-    from promptgrid.runner import client
+    from promptgrid.runner import here
     from promptgrid.store import Database, commits
 
     database = Database()
     (run_id,) = commits.waiting_runs(database)
-    with client.carried_out_here(database, run_id) as watch:
-        for _ in client.follow(database, run_id, watch):
+    with here.carried_out_here(database, run_id) as watch:
+        for _ in here.follow(database, run_id, watch):
             pass
 
 

@@ -21,7 +21,7 @@ from promptgrid.library.folder import library_folder
 from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.parameters import AXIS_SPECS
-from promptgrid.runner import client
+from promptgrid.runner import client, here
 from promptgrid.store import Database, cell_columns, plans
 from promptgrid.store.across.parts import cases_of_part
 from promptgrid.store.runs import RunProgress
@@ -101,8 +101,8 @@ def run(
     once a second."""
     database = database or Database()
     run_id = client.submit(database, plan)
-    with client.carried_out_here(database, run_id) as watch:
-        for _, state in client.follow(database, run_id, watch):
+    with here.carried_out_here(database, run_id) as watch:
+        for _, state in here.follow(database, run_id, watch):
             if progress:
                 progress(state)
     return frame(database, run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,24 +21,39 @@ class Shared:
     in_flight: set[tuple[str, int]] = field(default_factory=set)
     run_ids: set[str] = field(default_factory=set)
     _allowed: dict[str, list[int]] = field(default_factory=dict)  # by identity: the limit of each run in progress
+    _others: Mapping[str, int] = field(default_factory=dict)
 
     @contextmanager
     def pace(self, endpoint: Endpoint, most: int) -> Iterator[Pace]:
         """Yields the pace of the endpoint; endpoints with the same identity share one.
 
         During the `with` block, `most` calls may be in flight; if several blocks run, the largest of their limits
-        applies.
+        applies. Other hosts that call the endpoint get an equal share of them each.
         """
         pace = self.paces.setdefault(endpoint.identity, Pace(most))
         allowed = self._allowed.setdefault(endpoint.identity, [])
         allowed.append(most)
-        pace.allow(max(allowed))
+        self._limit(endpoint.identity)
         try:
             yield pace
         finally:
             allowed.remove(most)
-            if allowed:
-                pace.allow(max(allowed))
+            self._limit(endpoint.identity)
+
+    @property
+    def calling(self) -> set[str]:
+        """The identities of the endpoints that runs of this process call now."""
+        return {identity for identity, allowed in self._allowed.items() if allowed}
+
+    def share(self, callers: Mapping[str, int]) -> None:
+        """Sets how many other hosts call an endpoint, by its identity."""
+        self._others = callers
+        for identity in self._allowed:
+            self._limit(identity)
+
+    def _limit(self, identity: str) -> None:
+        if allowed := self._allowed[identity]:
+            self.paces[identity].allow(max(1, max(allowed) // (1 + self._others.get(identity, 0))))
 
 
 _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Shared] = weakref.WeakKeyDictionary()

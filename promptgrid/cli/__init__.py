@@ -10,7 +10,6 @@ import sys
 import click
 
 from promptgrid.cli.across import costs, search
-from promptgrid.cli.backup import backup
 from promptgrid.cli.cases import cases
 from promptgrid.cli.curve import curve, worth
 from promptgrid.cli.dashboard import dashboard
@@ -24,6 +23,8 @@ from promptgrid.cli.runs import cancel, delete, export, extend, pause, rename, r
 from promptgrid.cli.serve import serve
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
+from promptgrid.cli.stores.backup import backup
+from promptgrid.cli.stores.hosts import hosts, runner
 from promptgrid.cli.tokens import tokens
 from promptgrid.cli.tunings import tune
 from promptgrid.cli.verdicts.arena import arena
@@ -70,6 +71,6 @@ for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
     documents, meaning, cases, propose, tokens, next_word, prompts, versions, label, rollback,
-    models, serve, doctor, backup,
+    models, serve, doctor, backup, hosts, runner,
 ):  # fmt: skip
     main.add_command(command)

@@ -138,7 +138,7 @@ def _run_fair(database: Database, run_id: str, missing: Sequence[Worth], budget:
     """Plans and carries out, one after another, the runs that these columns lack for their fair comparison."""
     from promptgrid.cli import live, sheet
     from promptgrid.compare.worth import fair_plan
-    from promptgrid.runner import client
+    from promptgrid.runner import client, here
 
     for one in missing:
         plan = fair_plan(database, run_id, one)
@@ -148,7 +148,7 @@ def _run_fair(database: Database, run_id: str, missing: Sequence[Worth], budget:
         fair_id = client.submit(
             database, plan, show=lambda preflight: echo(sheet.as_text(preflight), err=True), fair_for=run_id
         )
-        with client.carried_out_here(database, fair_id) as watch:
+        with here.carried_out_here(database, fair_id) as watch:
             info, progress = live.follow(database, fair_id, watch)
         echo(sheet.end_line(info, progress), err=True)
 

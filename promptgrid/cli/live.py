@@ -18,7 +18,7 @@ from promptgrid.cli import sheet
 from promptgrid.cli.output import echo, echo_json
 from promptgrid.cli.verdicts import gate_options
 from promptgrid.errors import ExportError, PromptgridError
-from promptgrid.runner import client
+from promptgrid.runner import here
 from promptgrid.runner.process import abandon, tune
 from promptgrid.store import Database, runs
 from promptgrid.store.across.parts import opening_sentences, openings_of_run
@@ -74,7 +74,7 @@ def carry_out(database: Database, run_id: str, outputs: Outputs) -> int:
     """Carries out the run, shows its progress and its summary, checks the gates and writes the files; Ctrl+C pauses it.
     Returns the exit code: 0 if every cell is answered, every gate holds and every file is written, else 1."""
     tune()
-    with client.carried_out_here(database, run_id) as watch:
+    with here.carried_out_here(database, run_id) as watch:
         try:
             info, progress = follow(database, run_id, watch)
         except KeyboardInterrupt:
@@ -116,11 +116,11 @@ def _ask(database: Database, run_id: str, gates: gate_options.GateRequest | None
     return report, report.held
 
 
-def follow(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
+def follow(database: Database, run_id: str, watch: here.Watch) -> tuple[RunInfo, RunProgress]:
     """Shows the progress of the run until it ends, and returns its final state. `watch` is that of
-    `client.carried_out_here`."""
+    `here.carried_out_here`."""
     with _progress_display() as show:
-        for info, progress in client.follow(database, run_id, watch):
+        for info, progress in here.follow(database, run_id, watch):
             show(info, progress)
     return info, progress
 
@@ -165,7 +165,7 @@ def _plain_lines() -> ShowProgress:
     return show
 
 
-def _pause(database: Database, run_id: str, watch: client.Watch) -> tuple[RunInfo, RunProgress]:
+def _pause(database: Database, run_id: str, watch: here.Watch) -> tuple[RunInfo, RunProgress]:
     """Pauses the run after Ctrl+C and waits for the calls in flight; a second Ctrl+C abandons them. Returns the run's
     state and figures at the end."""
     try:

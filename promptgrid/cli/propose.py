@@ -68,7 +68,7 @@ def _carried_out(
     from promptgrid.cases.table import read_cases
     from promptgrid.cli import live, sheet
     from promptgrid.connections import DEFAULT_MODEL
-    from promptgrid.runner import client
+    from promptgrid.runner import client, here
     from promptgrid.store.across.parts import cases_of_part
 
     cases, _ = cases_of_part(database, read_cases(file).cases)
@@ -79,7 +79,7 @@ def _carried_out(
         echo(sheet.as_text(client.preflight(database, plan)))
         return None
     run_id = client.submit(database, plan, show=lambda preflight: echo(sheet.as_text(preflight), err=True))
-    with client.carried_out_here(database, run_id) as watch:
+    with here.carried_out_here(database, run_id) as watch:
         try:
             info, progress = live.follow(database, run_id, watch)
         except KeyboardInterrupt:

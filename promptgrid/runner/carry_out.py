@@ -60,7 +60,7 @@ async def carry_out(database: Database, run_id: str, *, connect: Connect) -> Run
 
 
 async def _carry_out(database: Database, run_id: str, connect: Connect, in_progress: Collection[str]) -> RunStatus:
-    epoch = await asyncio.to_thread(commits.claim, database, run_id)
+    epoch = await asyncio.to_thread(commits.claim, database, run_id, by_force=False)
     # First, since these replies are paid for; those of other runs may be ones that this run needs
     await asyncio.to_thread(recover, database, run_id, epoch)
     await asyncio.to_thread(recover_others, database, in_progress)

@@ -8,18 +8,23 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import math
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from promptgrid import connections, files, loop, paths
+from promptgrid.calls.shared import shared_by_loop
+from promptgrid.calls.unsaved import recover_others
 from promptgrid.errors import StoreError
 from promptgrid.runner.carry_out import carry_out
-from promptgrid.runner.lock import RunnerLock, settings_digest
+from promptgrid.runner.lock import Holder, RunnerLock, settings_digest
+from promptgrid.runner.presence import available, needed, presence
 from promptgrid.store import Database, commits, runs
 
 IDLE_S = 600.0
@@ -49,11 +54,11 @@ def heed_signals() -> None:
             signal.signal(getattr(signal, name), lambda number, frame: _signals.append(number))
 
 
-def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
+def serve(database: Database, *, idle_s: float = IDLE_S, wait_s: float = _WAIT_FOR_LOCK_S) -> None:
     """Carries out queued runs until there was none for `idle_s` seconds, or until another process or a signal asks it
-    to leave."""
+    to leave. Waits at most `wait_s` seconds for another runner of the data folder to end."""
     lock = RunnerLock()
-    while not _signals and lock.acquire_in_turn(wait_s=_WAIT_FOR_LOCK_S):
+    while not _signals and lock.acquire_in_turn(wait_s=wait_s):
         try:
             loop.run_sync(_serve(database, lock.folder, idle_s))
         finally:
@@ -63,10 +68,29 @@ def serve(database: Database, *, idle_s: float = IDLE_S) -> None:
             return
 
 
+def serve_on(database: Database, *, on_wait: Callable[[Holder], object] = lambda holder: None) -> None:
+    """Carries out queued runs until a signal comes. When another process asks it to leave, it takes its turn after that
+    process. `on_wait` is called, once each time, with the process that it waits for."""
+    while not _signals:
+        if holder := RunnerLock().holder():
+            on_wait(holder)
+            while not _signals and RunnerLock().holder():
+                time.sleep(_POLL_S)
+        serve(database, idle_s=math.inf, wait_s=_POLL_S)
+        time.sleep(_POLL_S)
+
+
 async def _serve(database: Database, folder: Path, idle_s: float) -> None:
+    async with presence(database):
+        await asyncio.to_thread(recover_others, database, ())  # what it had received when another host took its runs
+        await _serve_runs(database, folder, idle_s)
+
+
+async def _serve_runs(database: Database, folder: Path, idle_s: float) -> None:
     working: dict[str, asyncio.Task[None]] = {}
     clock = asyncio.get_running_loop()
     needed_at = clock.time()
+    endpoints: dict[str, set[str]] = {}
     stop = folder / _STOP
     stop.unlink(missing_ok=True)
     while clock.time() - needed_at < idle_s:
@@ -74,7 +98,7 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
             await _leave(database, working)
             return
         try:
-            waiting = await asyncio.to_thread(commits.waiting_runs, database)
+            waiting = await asyncio.to_thread(_fitting, database, endpoints)
         except StoreError as error:  # runs in progress report their own errors
             log.error("%s", error)
             await asyncio.sleep(_POLL_S)
@@ -89,6 +113,21 @@ async def _serve(database: Database, folder: Path, idle_s: float) -> None:
             stop.unlink(missing_ok=True)
             return
         await asyncio.sleep(_POLL_S)
+
+
+def _fitting(database: Database, endpoints: dict[str, set[str]]) -> list[str]:
+    """Returns the ids of the waiting runs that this process should carry out: on a server, where other hosts may be,
+    only those whose endpoints it has. `endpoints` keeps the names of what each run needs, by its id."""
+    waiting = commits.waiting_runs(database)
+    if database.is_file or not waiting:
+        return waiting
+    there = available()
+    for run_id in waiting:
+        if run_id not in endpoints:
+            endpoints[run_id] = needed(database, run_id)
+            if missing := endpoints[run_id] - there:
+                log.warning("run %s is left to a host that has the endpoint %s", run_id, ", ".join(sorted(missing)))
+    return [run_id for run_id in waiting if endpoints[run_id] <= there]
 
 
 async def _leave(database: Database, working: Mapping[str, asyncio.Task[None]]) -> None:
@@ -119,6 +158,7 @@ async def _carry_out(database: Database, run_id: str) -> None:
         log.info("run %s: %s", run_id, status)
     except commits.Fenced:
         log.warning("run %s was taken over by another runner", run_id)
+        await asyncio.to_thread(recover_others, database, shared_by_loop().run_ids)  # paid for before that
         await _silence(database, run_id)  # taking it back at once would interrupt the other runner
     except StoreError as error:
         log.error("run %s: %s", run_id, error)

@@ -20,10 +20,12 @@ from promptgrid.prompt.tools import calls_json
 from promptgrid.store import attempts
 from promptgrid.store.attempts import Attempt
 from promptgrid.store.database import Database, Row, next_ids, now, storable, write_many
+from promptgrid.store.dialects.sql import DatabaseTime
 from promptgrid.store.documents.retrieved import CellContext, insert_found
-from promptgrid.store.runs import RunStatus, cancel_pending
+from promptgrid.store.runs import ACTIVE, RunStatus, cancel_pending
 from promptgrid.store.schema import cells, replies, runs, scores
 from promptgrid.store.scores import score_row
+from promptgrid.store.shared.leases import is_free
 from promptgrid.store.steps import StepRecord, insert_steps, sum_up
 from promptgrid.store.stored_replies import lots
 
@@ -116,21 +118,20 @@ class Group:
 
 
 def waiting_runs(database: Database) -> list[str]:
-    """Returns the ids of the runs that a runner should carry out, oldest first: queued, or left by a dead runner.
-
-    The caller must hold the runner lock of the data folder. Only then is it certain that a run in progress has lost its
-    runner.
-    """
-    left_behind = runs.c.status.in_(["queued", "running", "pausing", "cancelling"])
+    """Returns the ids of the runs that nobody carries out, oldest first. The caller must hold the runner lock."""
+    left_behind = runs.c.status.in_(ACTIVE) & is_free(database)
     with database.read() as connection:
         return list(connection.scalars(sa.select(runs.c.id).where(left_behind).order_by(runs.c.created)))
 
 
-def claim(database: Database, run_id: str) -> int:
-    """Makes this process the run's only writer; returns the new epoch, which every later write must name."""
+def claim(database: Database, run_id: str, *, by_force: bool = True) -> int:
+    """Makes this process the run's only writer; returns the new epoch, which every later write must name. Without
+    `by_force`, raises Fenced if a living process has the run."""
     with database.write() as connection:
         mine = runs.update().where(runs.c.id == run_id)
-        connection.execute(mine.values(epoch=runs.c.epoch + 1, heartbeat=now(), live="{}"))
+        free = mine if by_force else mine.where(is_free(database))
+        if not connection.execute(free.values(epoch=runs.c.epoch + 1, heartbeat=DatabaseTime(), live="{}")).rowcount:
+            raise Fenced(run_id)
         connection.execute(mine.where(runs.c.status == "queued").values(status="running"))
         connection.execute(mine.where(runs.c.started.is_(None)).values(started=now()))
         return int(connection.scalars(sa.select(runs.c.epoch).where(runs.c.id == run_id)).one())
@@ -196,9 +197,10 @@ def _update_run(connection: sa.Connection, run_id: str, epoch: int | None, group
 
 
 def beat(database: Database, run_id: str, epoch: int, live: Mapping[str, Any]) -> None:
-    """Stores a heartbeat (the time at which this process last wrote) and the `live` figures of the run. Raises Fenced
-    if the run no longer has this `epoch`, because another process has claimed it, or if the run was removed."""
-    commit(database, run_id, epoch, Group(live=live))
+    """Stores a heartbeat and the `live` figures of the run. Raises Fenced if the run no longer has this `epoch`,
+    because another process has claimed it, or if the run was removed."""
+    with database.touch() as connection:
+        _beat(connection, run_id, epoch, live=json.dumps(live))
 
 
 def _beat(connection: sa.Connection, run_id: str, epoch: int | None, **values: Any) -> None:
@@ -206,7 +208,7 @@ def _beat(connection: sa.Connection, run_id: str, epoch: int | None, **values: A
     if epoch is None:
         mine = mine.values(epoch=runs.c.epoch)  # no values may change: only tests whether the run exists
     else:
-        mine = mine.where(runs.c.epoch == epoch).values(heartbeat=now())
+        mine = mine.where(runs.c.epoch == epoch).values(heartbeat=DatabaseTime())
     if connection.execute(mine.values(values)).rowcount != 1:
         raise Fenced(run_id)
 

@@ -19,6 +19,7 @@ from promptgrid.store.dialects.backend import Row as Row
 from promptgrid.store.dialects.backend import backend_of
 from promptgrid.store.dialects.opening import open_backend
 from promptgrid.store.documents import tables as document_tables
+from promptgrid.store.shared import tables as shared_tables
 
 Lot = TypeVar("Lot")
 Written = TypeVar("Written")
@@ -92,7 +93,7 @@ class Database:
         with self._backend.writing().connect() as connection, connection.begin():
             version = _schema_version(connection)
             if version is None:
-                for tables in (conversation_tables, document_tables):
+                for tables in (conversation_tables, document_tables, shared_tables):
                     self._backend.create_tables(connection, tables.metadata)
             elif version < schema.VERSION:
                 migrations.migrate(connection, version, schema.VERSION)
@@ -107,6 +108,13 @@ class Database:
         """Opens a transaction for writing. It holds the write lock from its start, so that rows read in it cannot
         change before it ends. Raises StoreError."""
         with self.plain_errors(), self._backend.writing().connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def touch(self) -> Iterator[sa.Connection]:
+        """Opens a transaction that changes one row of a table. On a server it waits for no other writer but one of the
+        same row: what says that a process lives must not wait behind a large plan. Raises StoreError."""
+        with self.plain_errors(), self._backend.touching().connect() as connection, connection.begin():
             yield connection
 
     @contextmanager

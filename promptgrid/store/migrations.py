@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from promptgrid.errors import PromptgridError
 from promptgrid.prompt import Parameters, loads, parameters_from
 from promptgrid.prompt.parameters import NAMES
+from promptgrid.store.dialects.backend import backend_of
 
 
 def decided_in_full(connection: sa.Connection) -> None:
@@ -66,6 +67,15 @@ def efforts_of_cells(connection: sa.Connection) -> None:
                     " AND temperature IS ?",
                     (planned.get("reasoning_effort"), sent.get("reasoning_effort"), *cell),
                 )
+
+
+def hosts(connection: sa.Connection) -> None:
+    """Migrates from version 22: adds the table of the processes that carry out runs of a store on a server."""
+    metadata = sa.MetaData()
+    floats = (sa.Column(name, sa.Float, nullable=False) for name in ("started", "seen"))
+    name, work = (sa.Column(name, sa.Text, nullable=False) for name in ("name", "work"))
+    sa.Table("hosts", metadata, sa.Column("id", sa.String, primary_key=True), name, *floats, work)
+    backend_of(connection).create_tables(connection, metadata)
 
 
 STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
@@ -203,6 +213,7 @@ STEPS: Mapping[int, Sequence[str | Callable[[sa.Connection], None]]] = {
         "ALTER TABLE cells ADD COLUMN selector VARCHAR",
         "ALTER TABLE cells ADD COLUMN shot_order VARCHAR",
     ),
+    23: (hosts,),
 }
 """The steps by the version that they lead to: SQL statements, and functions for what SQL cannot express."""
 

@@ -14,6 +14,7 @@ from promptgrid.grid import Plan
 from promptgrid.store.database import Database, now, storable
 from promptgrid.store.plans import load_plan
 from promptgrid.store.schema import attempts, cases, cells, replies, runs, scores, steps, votes
+from promptgrid.store.shared.leases import LEASE_S, silent_s
 
 RunStatus = Literal[
     "planning", "queued", "running", "pausing", "paused", "cancelling", "cancelled", "finished", "stopped"
@@ -24,8 +25,7 @@ ACTIVE: frozenset[str] = frozenset({"queued", "running", "pausing", "cancelling"
 PENDING = {"status": "pending", "error": "", "error_kind": ""}
 """The values of a cell that is to be sent again."""
 
-_STALE_S = 10.0  # older figures of a run in progress are not shown: its runner is gone, or the machine slept
-_FIGURES = ("spent_usd", "unpriced", "reused", "retried", "calls", "live", "heartbeat")
+_FIGURES = ("spent_usd", "unpriced", "reused", "retried", "calls", "live")
 _ENDED_BADLY = ("failed", "refused", "too_long")
 
 
@@ -159,12 +159,13 @@ def progress(database: Database, run_id: str) -> RunProgress:
     mine = cells.c.run_id == run_id
     by_status = sa.select(cells.c.status, sa.func.count()).where(mine).group_by(cells.c.status)
     bad = sa.select(cells.c.error_kind, sa.func.count()).where(mine, cells.c.status.in_(_ENDED_BADLY))
-    figures = sa.select(*(runs.c[name] for name in _FIGURES))
+    figures = sa.select(*(runs.c[name] for name in _FIGURES), silent_s.label("silent_s"))
     with database.read() as connection:
         counted = {row[0]: row[1] for row in connection.execute(by_status)}
         errors = {row[0]: row[1] for row in connection.execute(bad.group_by(cells.c.error_kind))}
         row = connection.execute(figures.where(runs.c.id == run_id)).one()
-    live = json.loads(row.live) if now() - (row.heartbeat or 0.0) < _STALE_S else {}
+    # Of a run whose runner is gone, or whose machine slept, the figures are old.
+    live = json.loads(row.live) if row.silent_s < LEASE_S else {}
     return RunProgress(
         total=sum(counted.values()),
         by_status=counted,
@@ -200,11 +201,9 @@ def ask(database: Database, run_id: str, wanted: Literal["pause", "cancel", "res
         "resume": {"paused": "queued", "stopped": "queued", "cancelled": "queued", "finished": "queued"},
     }  # fmt: skip
     with database.write() as connection:
-        status, heartbeat = connection.execute(
-            sa.select(runs.c.status, runs.c.heartbeat).where(runs.c.id == run_id)
-        ).one()
+        status, silence = connection.execute(sa.select(runs.c.status, silent_s).where(runs.c.id == run_id)).one()
         new: RunStatus = moves[wanted].get(status, status)
-        if wanted == "resume" and status == "pausing" and now() - (heartbeat or 0.0) > _STALE_S:
+        if wanted == "resume" and status == "pausing" and silence > LEASE_S:
             new = "queued"  # its runner was killed before it had paused
         if wanted == "resume" and new == "queued":
             queue(connection, run_id)

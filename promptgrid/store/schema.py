@@ -25,7 +25,7 @@ from sqlalchemy import (
 from promptgrid.prompt.parameters import SPECS
 from promptgrid.store.dialects.sql import Whole
 
-VERSION = 22
+VERSION = 23
 """The schema's version, stored in `meta`. A change of the tables increases it and adds a step to `migrations`."""
 
 metadata = MetaData()

@@ -11,7 +11,8 @@ import pytest
 from promptgrid import api, connections, grid, loop
 from promptgrid.calls import call
 from promptgrid.calls.pace import Pace
-from promptgrid.calls.shared import shared_by_loop
+from promptgrid.calls.shared import Shared, shared_by_loop
+from promptgrid.endpoint import ScriptedEndpoint
 from promptgrid.errors import PlanError, StoreError
 from promptgrid.models import learned
 from promptgrid.runner import client, process
@@ -192,3 +193,13 @@ def test_what_was_learned_since_changes_nothing_of_a_run_that_is_extended(
     assert carried_out(database, run_id) == "finished"
     assert statuses(database, run_id) == {"answered": 6}
     assert hostile.calls("m") == sent + 3  # the failed one, and the two that are new
+
+
+def test_the_calls_that_an_endpoint_allows_are_divided_among_the_hosts_that_call_it() -> None:
+    shared, endpoint = Shared(), ScriptedEndpoint()
+    with shared.pace(endpoint, 12) as pace:
+        assert shared.calling == {endpoint.identity}
+        for others, most in ((2, 4), (40, 1), (0, 12)):
+            shared.share({endpoint.identity: others, "elsewhere": 9})
+            assert pace.window.most == most
+    assert not shared.calling

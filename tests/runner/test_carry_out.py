@@ -24,7 +24,7 @@ from promptgrid.calls.feed import Feed, PendingCells
 from promptgrid.grid import Plan
 from promptgrid.grid.planned_points import PlannedPoint
 from promptgrid.prompt import AnswerRule, Message, Prompt
-from promptgrid.runner import client
+from promptgrid.runner import client, here
 from promptgrid.runner.carry_out import carry_out
 from promptgrid.runner.lock import RunnerLock
 from promptgrid.store import Database, attempts, commits, runs
@@ -291,8 +291,8 @@ def test_a_run_is_taken_over_when_the_process_before_has_ended(database: Databas
     run_id = client.submit(database, a_plan())
     other = RunnerLock()
     assert other.acquire(stays=False)
-    with client.carried_out_here(database, run_id) as watch:
-        states = client.follow(database, run_id, watch)
+    with here.carried_out_here(database, run_id) as watch:
+        states = here.follow(database, run_id, watch)
         assert next(states)[0].status == "queued"
         other.release()
         *_, (last, _) = states
@@ -304,7 +304,7 @@ def test_nothing_keeps_spending_when_the_caller_is_gone(database: Database, host
     run_id = client.submit(database, a_plan("slow", words=20, concurrency=1))
 
     def interrupted() -> None:
-        with client.carried_out_here(database, run_id):
+        with here.carried_out_here(database, run_id):
             until(lambda: hostile.calls("slow") >= 2)
             raise KeyboardInterrupt
 

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from promptgrid.store import Database
 
 ALONE = ("test_database.py", "test_migrations.py")  # about SQLite's file
+SERVER_ONLY = ("test_hosts.py",)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "database" in metafunc.fixturenames and Path(metafunc.module.__file__).name not in ALONE:
-        metafunc.parametrize("store", ["sqlite", "postgresql"], indirect=True)
+    name = Path(metafunc.module.__file__).name
+    if "database" in metafunc.fixturenames and name not in ALONE:
+        kinds = ["postgresql"] if name in SERVER_ONLY else ["sqlite", "postgresql"]
+        metafunc.parametrize("store", kinds, indirect=True)
 
 
 @pytest.fixture(scope="session")

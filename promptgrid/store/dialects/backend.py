@@ -31,6 +31,11 @@ class Backend(ABC):
         """Returns the engine for transactions that write: they hold the write lock from their start."""
 
     @abstractmethod
+    def touching(self) -> sa.Engine:
+        """Returns the engine for transactions that change single rows, and do not wait for the write lock if the
+        database locks rows."""
+
+    @abstractmethod
     def version(self) -> object:
         """Returns a value that differs from that of the previous call when any process has committed since."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 
 from promptgrid.errors import StoreError
 from promptgrid.store.dialects.backend import Backend, Row
-from promptgrid.store.dialects.sql import AsciiLike, ByteLength, Position, Truncated
+from promptgrid.store.dialects.sql import AsciiLike, ByteLength, DatabaseTime, Position, Truncated
 
 _ESCAPE, _NUL = "\U0010ffff", "\U0010ffff0"
 _LOCK_MS = 15_000
@@ -36,9 +36,12 @@ class PostgresqlBackend(Backend):
         self.place = address.set(drivername="postgresql").render_as_string(hide_password=True)
         self._watching = threading.Lock()
         self._watcher: sa.Connection | None = None
-        engine = sa.create_engine(address, connect_args={"connect_timeout": 10}, pool_pre_ping=True, pool_size=4)
+        # Without the second, a query to a server whose link was cut would wait for many minutes.
+        limits = {"connect_timeout": 10, "tcp_user_timeout": 10_000}
+        engine = sa.create_engine(address, connect_args=limits, pool_pre_ping=True, pool_size=4)
         sa.event.listen(engine, "connect", self._configure)
         self.engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        self._touching = engine.execution_options(isolation_level="READ COMMITTED")
         self._writing = engine.execution_options(isolation_level="READ COMMITTED")
         sa.event.listen(self._writing, "begin", _begin)
 
@@ -58,6 +61,9 @@ class PostgresqlBackend(Backend):
 
     def writing(self) -> sa.Engine:
         return self._writing
+
+    def touching(self) -> sa.Engine:
+        return self._touching
 
     def server(self) -> str:
         with self.engine.connect() as connection:
@@ -236,3 +242,8 @@ def _byte_length(element: ByteLength, compiler: Any, **options: Any) -> str:
 def _truncated(element: Truncated, compiler: Any, **options: Any) -> str:
     """A cast alone rounds in PostgreSQL."""
     return f"CAST(trunc({compiler.process(element.clauses, **options)}) AS BIGINT)"
+
+
+@compiles(DatabaseTime, "postgresql")
+def _clock(element: DatabaseTime, compiler: Any, **options: Any) -> str:
+    return "CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"

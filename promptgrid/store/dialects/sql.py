@@ -40,6 +40,13 @@ class Truncated(FunctionElement[int]):
     inherit_cache = True
 
 
+class DatabaseTime(FunctionElement[float]):
+    """The database's time in seconds since 1970, UTC. It goes on within a transaction."""
+
+    type = sa.Float()
+    inherit_cache = True
+
+
 @compiles(AsciiLike)
 def _like(element: AsciiLike, compiler: Any, **options: Any) -> str:
     column, pattern = (compiler.process(clause, **options) for clause in element.clauses)
@@ -59,3 +66,8 @@ def _byte_length(element: ByteLength, compiler: Any, **options: Any) -> str:
 @compiles(Truncated)
 def _truncated(element: Truncated, compiler: Any, **options: Any) -> str:
     return f"CAST({compiler.process(element.clauses, **options)} AS INTEGER)"
+
+
+@compiles(DatabaseTime)
+def _clock(element: DatabaseTime, compiler: Any, **options: Any) -> str:
+    return "((julianday('now') - 2440587.5) * 86400.0)"

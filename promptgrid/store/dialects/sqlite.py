@@ -62,6 +62,9 @@ class SqliteBackend(Backend):
     def writing(self) -> sa.Engine:
         return self.engine.execution_options(writes=True)
 
+    def touching(self) -> sa.Engine:
+        return self.writing()
+
     def server(self) -> str:
         return f"SQLite {sqlite3.sqlite_version}"
 

@@ -1,0 +1,1 @@
+"""The commands about the store as a whole: its copies, and the hosts that share it."""
