@@ -64,8 +64,9 @@ def leave(database: Database, id_: str) -> None:
 
 def listed(database: Database) -> list[Host]:
     """Returns the processes of the last day, the longest there first; those that ended in order are not among them."""
-    ages = (sa.type_coerce(DatabaseTime() - hosts.c[name], sa.Float) for name in ("started", "seen"))
+    since = {"there_s": hosts.c.started, "silent_s": hosts.c.seen}
+    ages = (sa.type_coerce(DatabaseTime() - column, sa.Float).label(name) for name, column in since.items())
     query = sa.select(hosts.c.id, hosts.c.name, *ages, hosts.c.work).order_by(hosts.c.started)
     with database.read() as connection:
         rows = connection.execute(query).all()
-    return [Host(id_, name, there_s, silent_s, Work(**json.loads(work))) for id_, name, there_s, silent_s, work in rows]
+    return [Host(row.id, row.name, row.there_s, row.silent_s, Work(**json.loads(row.work))) for row in rows]
