@@ -118,7 +118,7 @@ class Group:
 
 
 def waiting_runs(database: Database) -> list[str]:
-    """Returns the ids of the runs that nobody carries out, oldest first. The caller must hold the runner lock."""
+    """Returns the ids of the runs without a living runner, oldest first. The caller must hold the runner lock."""
     left_behind = runs.c.status.in_(ACTIVE) & is_free(database)
     with database.read() as connection:
         return list(connection.scalars(sa.select(runs.c.id).where(left_behind).order_by(runs.c.created)))
