@@ -25,6 +25,7 @@ from promptgrid.errors import EncodingError, PromptgridError
 from promptgrid.library.own_cases import own_table
 from promptgrid.prompt import Prompt
 from promptgrid.prompt.chained import needed_variables
+from promptgrid.prompt.retrieval import GOLD, QUOTE
 from promptgrid.prompt.values import kind_of
 from promptgrid.store import drafts
 from promptgrid.text import cut, one_line
@@ -46,7 +47,7 @@ SOURCES: Mapping[str, str] = {
     "type": "Type",
 }
 PREVIEW_ROWS, PREVIEW_CHARS = 200, 300
-CHARACTER_PX, NARROWEST_PX, TABLE_PX = 8, 110, 500  # the table is at least so wide on a desktop
+CHARACTER_PX, NARROWEST_PX, GOLD_PX, TABLE_PX = 8, 110, 70, 500  # the table is at least so wide on a desktop
 
 
 def cases_input(form: FormValues, prompts: Sequence[Prompt]) -> CasesTable | None:
@@ -237,8 +238,10 @@ def _kinds(rows: Sequence[Case]) -> dict[str, str]:
 
 def widths(columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """Returns the width of each column in pixels: that of its longest text. If the table would be too wide, the widest
-    columns are all reduced to the same width."""
+    columns are all reduced to the same width; gold and its text, which no prompt shows, leave room for the others."""
     wanted = {name: CHARACTER_PX * max(map(len, (name, *texts))) + 24 for name, texts in columns.items()}
+    if sum(wanted.values()) >= TABLE_PX:
+        wanted |= {name: min(width, GOLD_PX) for name, width in wanted.items() if name in (GOLD, QUOTE)}
     caps = range(TABLE_PX, NARROWEST_PX, -10)
     fitting = (cap for cap in caps if sum(min(width, cap) for width in wanted.values()) < TABLE_PX)
     most = next(fitting, NARROWEST_PX)

@@ -546,6 +546,8 @@ def test_wide_columns_give_way_so_that_the_expected_answers_are_seen() -> None:
     widths = cases.widths({"question": ["q" * 80], "choices": ["c" * 90], "expected": ["B"]})
     assert sum(widths.values()) <= cases.TABLE_PX
     assert widths["expected"] < widths["choices"] == widths["question"]
+    with_gold = cases.widths({"question": ["q" * 80], "gold": ["g" * 30], "quote": ["t" * 80], "expected": ["e" * 10]})
+    assert with_gold["gold"] == with_gold["quote"] < with_gold["expected"] < with_gold["question"]
 
 
 def test_a_part_of_the_cases_is_run_and_the_openings_of_prove_are_told(run_page: AppTest) -> None:
