@@ -110,7 +110,8 @@ def _refusal(data: bytes, name: str, error: UnicodeDecodeError, *, named: bool) 
     row_bytes = data[data.rfind(b"\n", 0, error.start) + 1 :].split(b"\n", 1)[0][:400].strip()
     previews = possible_texts(data, row_bytes)
     examples = "; ".join(f"{encoding}: {text[:40]}" for encoding, text in previews[:6])
-    hint = f"Name its encoding (--encoding), or save it as UTF-8. Row {row:,} would be {examples}."
+    hint = "Name its encoding (--encoding), or save it as UTF-8."
+    hint += f" Row {row:,} would be {examples}." if previews else " No encoding that is tried makes a text of it."
     return EncodingError(f"{name} is not UTF-8: {place}.", hint=hint, texts=previews)
 
 

@@ -46,7 +46,8 @@ def page_texts(data: bytes, name: str) -> list[str]:
 def _refusal(name: str, message: str) -> DocumentsError:
     if "password" in message.lower():
         return DocumentsError(f"{name} is encrypted.", hint="Save a copy without a password.")
-    return DocumentsError(f"{name} cannot be read as a PDF: {message}", hint="Open it elsewhere and save it anew.")
+    why = message.rstrip(".")
+    return DocumentsError(f"{name} cannot be read as a PDF: {why}.", hint="Open it elsewhere and save it anew.")
 
 
 def main() -> None:

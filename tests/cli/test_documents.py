@@ -46,7 +46,7 @@ def test_a_folder_is_added_searched_deleted_and_brought_back(folder: Path) -> No
     found = call("search", "papers", "When does the ferry leave?", "--chunker", "sentences:size=8", "--k", "1")
     assert "1. boat.txt, characters 0–27" in found.stdout
     assert "The ferry leaves at nine." in found.stdout
-    assert "boat.txt: changed since it was read" in found.stderr
+    assert "boat.txt: changed since it was read. To read it again: promptgrid documents add papers" in found.stderr
     (hit,) = json.loads(call("search", "papers", "dogs", "--chunker", "sentences:size=8", "--json").stdout)
     assert (hit["document"], hit["text"], hit["rank"]) == ("boat.txt", "Dogs travel free.", 1)
     assert "is deleted" in call("delete", "papers").stdout

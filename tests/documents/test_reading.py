@@ -67,11 +67,12 @@ def test_the_pages_of_a_pdf_are_known() -> None:
     [
         (pdf(["", ""]), "scan.pdf", "2 pages hold pictures"),
         (pdf(["secret"], encrypted=True), "a.pdf", "a.pdf is encrypted"),
-        (b"%PDF-1.7 rubbish", "b.pdf", "b.pdf cannot be read as a PDF"),
+        (b"%PDF-1.7 rubbish", "b.pdf", r"b\.pdf cannot be read as a PDF: .*[^.]\. Open it"),
         (b"", "empty.txt", "empty.txt has no text"),
         (b"a\0b", "a.txt", "holds the byte 0"),
         (pdf(["x"]), "a.txt", "a.txt is a PDF"),
         ("Übung".encode("cp1252"), "a.txt", "a.txt is not UTF-8"),
+        (bytes(range(1, 256)), "a.txt", "No encoding that is tried makes a text of it"),
         (b"MZ", "a.exe", "none of"),
         (b'a,b\n"open', "a.csv", "never closed"),
     ],

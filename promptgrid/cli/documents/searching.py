@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -58,9 +59,9 @@ def search(collection: str, query: str, chunker: str, retriever: str, k: int, bu
     for hit in hits:
         echo(f"{hit.rank}. {hit.chunk.place} ({hit.score:.3f}, {hit.chunk.tokens:,} tokens)")
         echo(f"   {one_line(hit.chunk.text, _CHUNK_SHOWN)}")
-    names = {hit.chunk.document.name for hit in hits}
-    for words in outdated(database, collections.find(database, collection).id, names):
-        echo(f"{words}. To read it again: promptgrid documents add", err=True)
+    info = collections.find(database, collection)
+    for words in outdated(database, info.id, {hit.chunk.document.name for hit in hits}):
+        echo(f"{words}. To read it again: promptgrid documents add {shlex.quote(info.name)} FILE", err=True)
 
 
 @click.command()
