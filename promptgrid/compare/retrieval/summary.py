@@ -149,10 +149,16 @@ def retrieval_words(summaries: Sequence[RetrievalSummary]) -> tuple[list[str], l
     causes = [name for name in CAUSES if any(name in one.causes for one in summaries)]
     rows = [
         [one.head.label, f"{one.cases:,}", *(_figure(one, name) for name in MEASURED), f"{one.wrong:,}",
-         *(f"{one.causes.get(name, 0):,}" for name in causes)]
+         _commonest(one), *(f"{one.causes.get(name, 0):,}" for name in causes)]
         for one in summaries
     ]  # fmt: skip
-    return ["Variant", "Cases with gold", "Hit", "Recall", "Precision", "MRR", "nDCG", "Wrong", *causes], rows
+    return ["Variant", "Cases with gold", "Hit", "Recall", "Precision", "MRR", "nDCG", "Wrong", "Mostly", *causes], rows
+
+
+def _commonest(one: RetrievalSummary) -> str:
+    """Returns the cause of most of the column's wrong answers; several if they are as common."""
+    most = max(one.causes.values(), default=0)
+    return "; ".join(name for name in CAUSES if most and one.causes.get(name) == most)
 
 
 def causes_note(summaries: Sequence[RetrievalSummary]) -> str:

@@ -111,6 +111,7 @@ def test_each_column_is_measured_by_gold_and_its_wrong_answers_have_causes(datab
     page = pages.opened("3_Compare.py", run=run_id)
     (shown,) = (table.value for table in page.dataframe if "Wrong" in table.value)
     assert shown["not retrieved"].tolist() == ["4", "1", "0", "0"]
+    assert shown["Mostly"].tolist()[:2] == ["not retrieved", "not in the documents; not retrieved; misread"]
     headings, rows = retrieval_words(summaries)
     assert headings[-2:] == ["retrieved, not used", "misread"]
     assert rows[1][3].startswith("75.0% (")
