@@ -24,6 +24,7 @@ from promptgrid.cli.serve import serve
 from promptgrid.cli.show import doctor, models, prompts
 from promptgrid.cli.signals import ended_by_signals
 from promptgrid.cli.stores.backup import backup
+from promptgrid.cli.stores.copy_store import copy_store
 from promptgrid.cli.stores.hosts import hosts, runner
 from promptgrid.cli.tokens import tokens
 from promptgrid.cli.tunings import tune
@@ -71,6 +72,6 @@ for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
     arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
     documents, meaning, cases, propose, tokens, next_word, prompts, versions, label, rollback,
-    models, serve, doctor, backup, hosts, runner,
+    models, serve, doctor, backup, copy_store, hosts, runner,
 ):  # fmt: skip
     main.add_command(command)

@@ -29,12 +29,14 @@ class Database:
     """One store: a SQLite file, or a PostgreSQL database. Any number of processes may open it, and any thread may use
     the object. `place` names it in messages, without a password.
 
-    Opens the SQLite file at `path`; without one, what PROMPTGRID_DATABASE names, else the file in the data folder.
+    Opens the SQLite file at the path `at`, or the database of the URL `at`; without one, what PROMPTGRID_DATABASE
+    names, else the file in the data folder. A store whose copying has not ended is opened with `half_copy` alone.
     Raises StoreError when the store cannot be opened or written, or is not one of Promptgrid's.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._backend = open_backend(path)
+    def __init__(self, at: Path | str | None = None, *, half_copy: bool = False) -> None:
+        self._backend = open_backend(at)
+        self._half_copy = half_copy
         self.place = self._backend.place
         with self.plain_errors():
             self._check_schema()
@@ -70,6 +72,11 @@ class Database:
             version = self._migrate()
         elif migrations.OLDEST <= version < schema.VERSION:
             version = self._migrate_after_copy(version) if self.is_file else self._migrate()
+        if version == -schema.VERSION:
+            if self._half_copy:
+                return
+            hint = "Give the command `promptgrid copy-store` again: it goes on where it was."
+            raise StoreError(f"The database {self.place} is a copy that is not complete.", hint=hint)
         if version != schema.VERSION:
             way = "Update promptgrid, or set" if version > schema.VERSION else "Set"
             raise StoreError(

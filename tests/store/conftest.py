@@ -38,13 +38,8 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The kind of the test's store."""
-    kind: str = getattr(request, "param", "sqlite")
-    if kind != "postgresql":
-        yield kind
-        return
-    monkeypatch.setenv("PROMPTGRID_DATABASE", request.getfixturevalue("server").new_store())
+def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes all stores on a server: psycopg warns of connections left open, and a warning is an error."""
     from promptgrid.store.dialects.postgresql import PostgresqlBackend
 
     backends: list[PostgresqlBackend] = []
@@ -55,9 +50,19 @@ def store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.Monkey
         backends.append(backend)
 
     monkeypatch.setattr(PostgresqlBackend, "__init__", recorded)
-    yield kind
-    for backend in backends:  # psycopg warns of connections left open, and a warning is an error
+    yield
+    for backend in backends:
         backend.close()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of the test's store."""
+    kind: str = getattr(request, "param", "sqlite")
+    if kind == "postgresql":
+        monkeypatch.setenv("PROMPTGRID_DATABASE", request.getfixturevalue("server").new_store())
+        request.getfixturevalue("closing")
+    return kind
 
 
 @pytest.fixture

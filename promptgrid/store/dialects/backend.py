@@ -68,6 +68,10 @@ class Backend(ABC):
         """Returns `count` new ids for the primary key `column`, ascending, within a transaction that writes."""
 
     @abstractmethod
+    def ids_taken(self, connection: sa.Connection, column: sa.Column[Any]) -> None:
+        """Makes `next_ids` begin after the ids that are there, which were written by their values."""
+
+    @abstractmethod
     def write_many(self, connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> None:
         """Executes the statement once per row; see `database.write_many`."""
 

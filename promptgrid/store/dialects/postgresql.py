@@ -56,7 +56,10 @@ class PostgresqlBackend(Backend):
         self._no_file("is not a file")
 
     def _no_file(self, reason: str) -> NoReturn:
-        hint = "PostgreSQL's pg_dump copies it, pg_restore brings it back."
+        hint = (
+            f"pg_dump --format=custom --file=FILE '{self.place}' copies it while runs go on, pg_restore brings it back;"
+            f" promptgrid copy-store '{self.place}' FILE.sqlite3 makes a SQLite file of it."
+        )
         raise StoreError(f"The store {self.place} {reason}.", hint=hint)
 
     def writing(self) -> sa.Engine:
@@ -107,6 +110,13 @@ class PostgresqlBackend(Backend):
         sequence = f"pg_get_serial_sequence('{column.table.name}', '{column.name}')"
         query = f"SELECT nextval({sequence}) FROM generate_series(1, {count})"
         return sorted(connection.exec_driver_sql(query).scalars())
+
+    def ids_taken(self, connection: sa.Connection, column: sa.Column[Any]) -> None:
+        table = column.table
+        if table.autoincrement_column is column:
+            sequence = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
+            largest = f"(SELECT max({column.name}) FROM {table.name})"
+            connection.exec_driver_sql(f"SELECT setval({sequence}, coalesce({largest}, 1), {largest} IS NOT NULL)")
 
     def write_many(self, connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> None:
         connection.exec_driver_sql(_compiled(statement, connection.dialect, tuple(rows[0])), list(rows))

@@ -111,6 +111,9 @@ class SqliteBackend(Backend):
         first = (connection.scalar(sa.select(sa.func.max(column))) or 0) + 1
         return list(range(first, first + count))
 
+    def ids_taken(self, connection: sa.Connection, column: sa.Column[Any]) -> None:
+        """SQLite counts from the largest id by itself."""
+
     def write_many(self, connection: sa.Connection, statement: Any, rows: Sequence[Row]) -> None:
         sql, order = _compiled(statement, connection.dialect, tuple(rows[0]))
         values = itemgetter(*order) if len(order) > 1 else lambda row: (row[order[0]],)

@@ -1,1 +1,1 @@
-"""What a store needs that several hosts share: who may carry out a run, and which hosts are there."""
+"""What concerns a store as a whole: who may carry out a run, which hosts are there, its copy in another database."""
