@@ -22,6 +22,7 @@ from promptgrid.grid import Plan
 from promptgrid.prompt import loads
 from promptgrid.runner import client
 from promptgrid.store import Database, runs
+from promptgrid.store.across.looks import looks_before
 from promptgrid.store.attempts import spent
 from promptgrid.store.documents import collections
 from promptgrid.store.documents.retrieved import retrieval_of_run, retrieved_of
@@ -193,6 +194,15 @@ def test_measures_are_those_of_what_each_cell_showed(database: Database, reader:
     facts = compare.facts(database, run_id)
     summaries = retrieval_summary(database, facts, compare.View())
     assert {one.head.label: one.means["hit"] for one in summaries} == {"query as-asked": 0.0, "query rewritten": 1.0}
+
+
+def test_replies_that_another_setting_brought_are_an_earlier_look(database: Database, reader: Reader) -> None:
+    """The oracle needs no number of chunks: its cells have none beside two numbers, and the only one there is."""
+    rows_of(database, a_plan(retrievers=["bm25", "oracle"], chunks=[1, 2]))
+    more = [*CASES, {"question": "Who grazes?", "gold": ""}]
+    run_id, _ = rows_of(database, a_plan(cases=more, retrievers=["bm25", "oracle"], chunks=[1]))
+    assert compare.facts(database, run_id).look == 2
+    assert len(looks_before(database, run_id, 2)) == 1
 
 
 def test_a_try_searches_too(database: Database, reader: Reader) -> None:

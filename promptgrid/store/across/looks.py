@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from promptgrid.store.database import Database
 from promptgrid.store.schema import cells, runs
 
 _VARIANT = ("prompt", "prompt_version", "technique", "endpoint", "model", *AXIS_COLUMNS)
+_Variant = tuple[Any, ...]  # of the columns in _VARIANT
 
 
 def looks_before(database: Database, run_id: str, variants: int) -> list[float]:
@@ -30,26 +31,33 @@ def looks_before(database: Database, run_id: str, variants: int) -> list[float]:
         created: dict[str, float] = dict(times.all())
     looks: dict[int, float] = {}
     for other, names in earlier.items():
-        if created[other] < created[run_id] and any(sizes[other][name] < sizes[run_id][name] for name in names):
-            size = sum(sizes[other][name] for name in names)
+        before = {name: _size(sizes[other], name, theirs) for name, theirs in names.items()}
+        if created[other] < created[run_id] and any(size < sizes[run_id][name] for name, size in before.items()):
+            size = sum(before.values())
             looks[size] = min(created[other], looks.get(size, created[other]))
     return sorted(looks.values())
 
 
-def _shared(connection: sa.Connection, run_id: str) -> dict[str, set[tuple[Any, ...]]]:
-    """Returns the other runs with a reply that this run reuses, by id, each with the variants (tuples of the columns in
-    `_VARIANT`) of these replies."""
+def _size(sizes: Mapping[_Variant, int], name: _Variant, theirs: Collection[_Variant]) -> int:
+    """Returns how many cells a run has of the variant, or else of the largest of those that show the same replies."""
+    return sizes[name] if name in theirs else max(sizes[one] for one in theirs)
+
+
+def _shared(connection: sa.Connection, run_id: str) -> dict[str, dict[_Variant, set[_Variant]]]:
+    """Returns the other runs with a reply that this run reuses, by id. Each has the variants of these replies in this
+    run, with those in the other run: what is not sent, such as the number of chunks, may differ."""
     mine, other = cells.alias(), cells.alias()
-    columns = [other.c.run_id, *(mine.c[name] for name in _VARIANT)]
+    columns = [other.c.run_id, *(one.c[name] for one in (mine, other) for name in _VARIANT)]
     reused = (mine.c.run_id == run_id) & mine.c.reused & (other.c.run_id != run_id)
     query = sa.select(*columns).join_from(mine, other, mine.c.reply_id == other.c.reply_id).where(reused).distinct()
-    shared: dict[str, set[tuple[Any, ...]]] = {}
-    for other_run, *variant in connection.execute(query):
-        shared.setdefault(other_run, set()).add(tuple(variant))
+    shared: dict[str, dict[_Variant, set[_Variant]]] = {}
+    for other_run, *variants in connection.execute(query):
+        ours, theirs = tuple(variants[: len(_VARIANT)]), tuple(variants[len(_VARIANT) :])
+        shared.setdefault(other_run, {}).setdefault(ours, set()).add(theirs)
     return shared
 
 
-def _cells_by_variant(connection: sa.Connection, run_id: str) -> dict[tuple[Any, ...], int]:
+def _cells_by_variant(connection: sa.Connection, run_id: str) -> dict[_Variant, int]:
     """Returns how many cells the run has of each variant; cells with the same request and sample, which copies of a
     case have, count once."""
     columns = [cells.c[name] for name in _VARIANT]
