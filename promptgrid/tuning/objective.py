@@ -5,7 +5,7 @@ An encoded example is a prompt and one reply (for dpo two), as lists of token id
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,19 @@ def _packed(pairs: Sequence[Pair]) -> list[_Row]:
         end = len(row.ids) - 1
         row.before_replies += range(end - len(reply), end)
     return rows
+
+
+def in_parts(examples: Sequence[EncodedExample], most: int) -> Iterator[Sequence[EncodedExample]]:
+    """Cuts the examples, in their order, into parts of at most `most` that stand in one row: what a part's gradients
+    need of the memory grows with its tokens. An example that is longer than a row is a part of its own."""
+    part: list[EncodedExample] = []
+    for example in examples:
+        pairs = [pair for one in (*part, example) for pair in one.pairs]
+        if part and (len(part) == most or len(_packed(pairs)) > 1):
+            yield part
+            part = []
+        part.append(example)
+    yield part
 
 
 def _common_start(prompts: Sequence[Sequence[int]]) -> int:

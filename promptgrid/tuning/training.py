@@ -17,7 +17,7 @@ from promptgrid.errors import TuningError
 from promptgrid.prompt import AnswerRule
 from promptgrid.tuning import base
 from promptgrid.tuning.job import TuningJob, TuningState
-from promptgrid.tuning.objective import EncodedExample, encoded, generated, loss_of, reply_scores
+from promptgrid.tuning.objective import EncodedExample, encoded, generated, in_parts, loss_of, reply_scores
 from promptgrid.tuning.settings import batches, best_epoch, rate_at
 
 _SAVE_EVERY_S = 0.5
@@ -115,7 +115,7 @@ class Tuning:
         def gradients() -> float:
             self.optimizer.zero_grad()
             total = 0.0
-            for part in _cut(batch, self.state.at_a_time):
+            for part in in_parts(batch, self.state.at_a_time):
                 with self._precision():
                     loss = loss_of(self.model, part, self.settings, tokens)
                 loss.backward()

@@ -263,6 +263,19 @@ def test_examples_that_share_rows_and_a_beginning_have_the_values_that_each_has_
         assert value == pytest.approx(sum(float(scores[len(prompt) - 1 + n, token]) for n, token in enumerate(reply)))
 
 
+def test_what_is_computed_at_a_time_stands_in_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    from promptgrid.tuning import objective
+
+    monkeypatch.setattr(objective, "_ROW", 50)
+    start = list(range(100, 120))
+    examples = [
+        objective.EncodedExample([*start, 200 + n], [7] * count, []) for n, count in enumerate((5, 9, 9, 60, 1))
+    ]
+    parts = [[examples.index(one) for one in part] for part in objective.in_parts(examples, 8)]
+    assert parts == [[0, 1, 2], [3], [4]]
+    assert [len(part) for part in objective.in_parts(examples[:3], 1)] == [1, 1, 1]
+
+
 def preference(thing: str) -> dict[str, Any]:
     question = [{"role": "user", "content": f"Is a {thing} useful?"}]
     return {"messages": question, "reply": "Yes.", "rejected": f"A {thing} is, as many say, of much use in a house."}
