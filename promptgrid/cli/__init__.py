@@ -15,6 +15,7 @@ from promptgrid.cli.curve import curve, worth
 from promptgrid.cli.dashboard import dashboard
 from promptgrid.cli.documents import documents
 from promptgrid.cli.documents.meaning import meaning
+from promptgrid.cli.examples import examples
 from promptgrid.cli.next_word import next_word
 from promptgrid.cli.output import echo
 from promptgrid.cli.propose import propose
@@ -70,7 +71,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
-    arena, judge, compare, pin, unpin, curve, search, costs, worth, tune,
+    arena, judge, compare, pin, unpin, curve, search, costs, worth, examples, tune,
     documents, meaning, cases, propose, tokens, next_word, prompts, versions, label, rollback,
     models, serve, doctor, backup, copy_store, hosts, runner,
 ):  # fmt: skip

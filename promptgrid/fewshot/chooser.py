@@ -51,10 +51,16 @@ def _listed(indices: Iterable[int]) -> str:
     return ", ".join(str(at + 1) for at in indices)
 
 
+def shown_indices(text: str) -> list[int]:
+    """Returns the indices of the examples that a cell's `ShownExamples.text` names, in the order in which they
+    stood."""
+    return [int(number) - 1 for number in re.findall(r"\d+", text.partition(";")[0])]
+
+
 def with_shown(prompt: Prompt, text: str) -> Prompt:
-    """Returns the prompt with the examples that a cell's `ShownExamples.text` names; as it is, if that is ""."""
-    numbers = re.findall(r"\d+", text.partition(";")[0])
-    return replace(prompt, examples=tuple(prompt.examples[int(n) - 1] for n in numbers)) if numbers else prompt
+    """Returns the prompt with the examples that a cell's `ShownExamples.text` names; as it is, if that names none."""
+    indices = shown_indices(text)
+    return replace(prompt, examples=tuple(prompt.examples[at] for at in indices)) if indices else prompt
 
 
 class Chooser:
@@ -111,6 +117,8 @@ class Chooser:
         places = list(range(len(self._indices)))
         if selector.kind == "random":
             return sorted(places, key=lambda at: _draw(selector.seed, self.texts[at]))
+        if selector.kind == "subset":
+            return self._subset(selector.seed, most)
         if selector.kind == "balanced":
             return self._in_turn(places)
         if selector.kind == "first":
@@ -121,6 +129,23 @@ class Chooser:
                 return _descending(cosines)
         scores = self._bm25.scores(text).tolist()
         return self._diverse(scores, most) if selector.kind == "diverse" else _descending(scores)
+
+    def _subset(self, number: int, size: int) -> list[int]:
+        """Returns the places of the subset with this number: examples are dealt from one shuffled round of all after
+        another."""
+        dealt: list[int] = []
+        subset: list[int] = []
+        size = min(size, len(self._indices))
+        for at in range(number + 1):
+            subset = []
+            kept: list[int] = []
+            while len(subset) < size:
+                if not dealt:
+                    dealt = sorted(range(len(self._indices)), key=lambda one: _draw(at, f"round\n{self.texts[one]}"))
+                place = dealt.pop(0)
+                (kept if place in subset else subset).append(place)
+            dealt = kept + dealt
+        return subset
 
     def _in_turn(self, places: Sequence[int]) -> list[int]:
         by_answer: defaultdict[str, list[int]] = defaultdict(list)

