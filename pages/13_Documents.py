@@ -13,7 +13,10 @@ passage.draw_passage(database())
 info = collection.choose_collection(database())
 asking.prompt_links(info)
 chunker = searching.chunker_fields()
-search_tab, measure_tab, gold_tab, documents_tab = st.tabs(["Search", "Measure", "Gold", "Documents"])
+# With a state of its own: after a press in a tab, what is announced above would open the first one again.
+search_tab, measure_tab, gold_tab, documents_tab = st.tabs(
+    ["Search", "Measure", "Gold", "Documents"], key="documents_tab", on_change="rerun"
+)
 with gold_tab:
     proposing.propose_gold(database(), info, chunker)
     marking.mark(database(), info)
