@@ -15,7 +15,7 @@ test-busy: .venv/installed-dev  # ten rounds beside a busy loop on each core; AR
 	$(BIN)/python -m benchmarks.busy $(ARGS)
 
 test-postgres: .venv-postgres/installed  # the store on PostgreSQL, with the extra in an environment of its own
-	POSTGRES_EXTRA=1 .venv-postgres/bin/python -m pytest tests/store -k postgresql $(ARGS)
+	POSTGRES_EXTRA=1 .venv-postgres/bin/python -m pytest tests/store tests/compare/test_search.py tests/runner/test_reuse.py -k postgresql $(ARGS)
 
 test-tune: .venv-tune/installed  # a real tuning, with PyTorch in an environment of its own
 	TUNE_EXTRA=1 .venv-tune/bin/python -m pytest tests/tuning/test_training.py tests/tuning/test_folder_model.py $(ARGS)

@@ -13,13 +13,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.places import CHECKOUT
+
 if TYPE_CHECKING:
     from promptgrid.endpoint import ScriptedEndpoint
     from promptgrid.nextword import ModelClient
     from promptgrid.store import Database
     from tests.faults.disk import Disk
     from tests.faults.server import HostileServer
+    from tests.store.server import Server
 
+ON_BOTH = ("tests/store/", "tests/compare/test_search.py", "tests/runner/test_reuse.py")
+FILE_ONLY = ("test_database.py", "test_migrations.py")
+SERVER_ONLY = ("test_hosts.py",)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in a shell's background job; children would inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -182,8 +188,60 @@ def scripted(openai: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tup
     return scripted
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The tests of the store, and some others, that take `database` run on SQLite and on PostgreSQL. Those on
+    PostgreSQL need the extra `postgres` and Debian's server; their CI job sets POSTGRES_EXTRA=1 and skips nothing."""
+    path = Path(metafunc.module.__file__)
+    on_both = path.relative_to(CHECKOUT).as_posix().startswith(ON_BOTH) and path.name not in FILE_ONLY
+    if "database" in metafunc.fixturenames and on_both:
+        kinds = ["postgresql"] if path.name in SERVER_ONLY else ["sqlite", "postgresql"]
+        metafunc.parametrize("store", kinds, indirect=True)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server on a Unix socket, for these tests alone."""
+    from tests.store.server import Server, missing
+
+    if reason := missing():
+        pytest.skip(reason)
+    server = Server()
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture
-def database(home: Path) -> Iterator[Database]:
+def closing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Closes all stores on a server: psycopg warns of connections left open, and a warning is an error."""
+    from promptgrid.store.dialects.postgresql import PostgresqlBackend
+
+    backends: list[PostgresqlBackend] = []
+    new = PostgresqlBackend.__init__
+
+    def recorded(backend: PostgresqlBackend, url: str) -> None:
+        new(backend, url)
+        backends.append(backend)
+
+    monkeypatch.setattr(PostgresqlBackend, "__init__", recorded)
+    yield
+    for backend in backends:
+        backend.close()
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The kind of the test's store."""
+    kind: str = getattr(request, "param", "sqlite")
+    if kind == "postgresql":
+        monkeypatch.setenv("PROMPTGRID_DATABASE", request.getfixturevalue("server").new_store())
+        request.getfixturevalue("closing")
+    return kind
+
+
+@pytest.fixture
+def database(store: str) -> Iterator[Database]:
     """The test's own database, empty."""
     from promptgrid.store import Database
 

@@ -59,11 +59,11 @@ class Server:
         options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c max_connections=200"
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", options, "start")
 
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", "fast", "stop")
+    def stop(self, how: str = "fast") -> None:
+        self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-m", how, "stop")
 
     def remove(self) -> None:
-        self.stop()
+        self.stop("immediate")
         shutil.rmtree(self.folder)
 
     def _run(self, program: str, *arguments: str) -> None:

@@ -14,7 +14,7 @@ from promptgrid.errors import StoreError
 from promptgrid.store import Database, drafts
 from promptgrid.store.database import next_ids
 from promptgrid.store.dialects.postgresql import PostgresqlBackend
-from promptgrid.store.schema import prompt_versions, replies
+from promptgrid.store.schema import VERSION, meta, prompt_versions, replies
 from tests.store.server import Server
 
 pytestmark = pytest.mark.parametrize("store", ["postgresql"], indirect=True, scope="function")
@@ -108,3 +108,15 @@ def test_a_copy_to_a_file_is_refused_with_the_tool_to_use(store: str, tmp_path: 
     with pytest.raises(StoreError) as error:
         Database().copy_to(tmp_path / "copy.sqlite3")
     assert "pg_dump" in error.value.hint
+
+
+def test_a_store_of_version_22_gets_the_table_of_hosts_with_texts_in_the_order_of_code_points(store: str) -> None:
+    database = Database()
+    with database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE hosts")
+        connection.exec_driver_sql("UPDATE meta SET value = '22' WHERE name = 'schema_version'")
+    older = Database()
+    query = "SELECT collation_name FROM information_schema.columns WHERE table_name = 'hosts' AND column_name = 'name'"
+    with older.read() as connection:
+        assert connection.exec_driver_sql(query).scalar_one() == "C"
+        assert connection.scalar(meta.select().with_only_columns(meta.c.value)) == str(VERSION)
