@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from promptgrid.budget import Wall, parse_budget
 from promptgrid.cases.table import Case
 from promptgrid.documents.chunkers import parse_chunker
 from promptgrid.documents.chunks import Passage
@@ -59,7 +60,8 @@ def with_contexts(database: Database, plan: Plan, *, sends: bool = True, on_prog
     if not settings:
         return plan
     queries = [query_of(case) for case in plan.cases]
-    made = {name: _made(database, plan, parameters, queries, sends, on_progress)
+    wall = Wall(parse_budget(plan.budget))  # one for all settings: each could spend the whole budget
+    made = {name: _made(database, plan, parameters, queries, wall if sends else None, on_progress)
             for name, parameters in settings.items()}  # fmt: skip
     return replace(plan, contexts=_Found(database, made, plan.contexts))
 
@@ -135,9 +137,10 @@ def _made(
     plan: Plan,
     parameters: Parameters,
     queries: Sequence[str],
-    sends: bool,
+    wall: Wall | None,
     on_progress: OnWork,
 ) -> _Setting:
+    """Returns the setting, ready; without a `wall` nothing is sent."""
     setting = _Setting.of(database, parameters, on_progress)
     retriever, index = setting.retriever, setting.index
     _check(retriever, index, plan, parameters.collection or "")
@@ -146,16 +149,17 @@ def _made(
         return setting
     texts = index.chunks.texts
     missing = unmade(database, retriever.embedder, texts) + unmade(database, retriever.embedder, queries, "query")
-    if missing and not sends and (retriever.embedder != LOCAL or missing > _AT_ONCE):
+    if missing and wall is None and (retriever.embedder != LOCAL or missing > _AT_ONCE):
         note = (
             f"{many(missing, 'vector')} by {retriever.embedder} {'is' if missing == 1 else 'are'} made when the run"
             f" starts; until then BM25's chunks stand for those of the retriever {retriever}."
         )
         index.prepare(database, Retriever("bm25"), on_progress=on_progress)
         return replace(setting, retriever=Retriever("bm25"), note=note)
-    index.prepare(database, retriever, budget=plan.budget, on_progress=on_progress)
+    budget = wall or ""
+    index.prepare(database, retriever, budget=budget, on_progress=on_progress)
     embed(
-        database, retriever.embedder, queries, "query", budget=plan.budget,
+        database, retriever.embedder, queries, "query", budget=budget,
         on_progress=lambda done, total: on_progress(done, total, "vectors of questions made"),
     )  # fmt: skip
     return setting

@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal
 
 from promptgrid import connections, loop
-from promptgrid.budget import Wall, parse_budget
+from promptgrid.budget import BudgetReached, Wall, parse_budget
 from promptgrid.calls.call import Halted
 from promptgrid.calls.journal import Journal, JournalEntry
 from promptgrid.calls.run_context import RunContext
@@ -56,7 +56,7 @@ def embed(
     texts: Sequence[str],
     role: TextRole = "passage",
     *,
-    budget: str = "",
+    budget: str | Wall = "",
     on_progress: OnEmbedded = lambda done, total: None,
     precision: Precision = "float16",
 ) -> NDArray[Any]:
@@ -65,9 +65,9 @@ def embed(
     whether the texts ask or are to be found. `on_progress` is called in this thread with the number of vectors there
     and the number of texts; if it raises, the work ends, and the vectors made so far are stored.
 
-    What the embedder is sent counts as calls within the `budget` ("": none). Raises DocumentsError if the embedder is
-    missing or changes its dimension, PlanError for an unknown endpoint, EndpointError if a call fails, and
-    BudgetReached.
+    What the embedder is sent counts as calls within the `budget` ("": none), or behind a Wall that other calls share.
+    Raises DocumentsError if the embedder is missing or changes its dimension, or the budget is reached, PlanError for
+    an unknown endpoint, EndpointError if a call fails.
     """
     names = _identity(embedder, role)
     keys = [vector_key(*names, text) for text in texts]
@@ -161,7 +161,7 @@ def _by_library(
     embedder: str,
     texts: Sequence[str],
     role: TextRole,
-    budget: str,
+    budget: str | Wall,
     on_done: Callable[[int], object],
 ) -> None:
     model = _library()
@@ -218,25 +218,29 @@ def _by_endpoint(
     embedder: str,
     texts: Sequence[str],
     role: TextRole,
-    budget: str,
+    budget: str | Wall,
     on_done: Callable[[int], object],
 ) -> None:
     journal = _VectorJournal(database, stored_name(embedder))
-    loop.run_sync(_EndpointCalls(embedder, journal, budget).send(texts), lambda: on_done(journal.stored))
+    try:
+        loop.run_sync(_EndpointCalls(embedder, journal, budget).send(texts), lambda: on_done(journal.stored))
+    except BudgetReached as reached:
+        raise DocumentsError(f"Vectors by {embedder}: {reached}", hint="Those made so far are kept.") from reached
 
 
 @dataclass
 class _EndpointCalls:
     embedder: str
     journal: _VectorJournal
-    budget: str
+    budget: str | Wall
     errors: list[EndpointError] = field(default_factory=list)
 
     async def send(self, texts: Sequence[str]) -> None:
         """Sends the texts, TEXTS_A_CALL a call. Raises the first error that ended a call."""
         name, model = connections.split_model(self.embedder)
         endpoint = connections.connect(name)
-        context = RunContext("", Wall(parse_budget(self.budget)), self.journal, _ours, KIND)
+        wall = self.budget if isinstance(self.budget, Wall) else Wall(parse_budget(self.budget))
+        context = RunContext("", wall, self.journal, _ours, KIND)
         sender = Sender(context)
         await endpoint.prepare()
         lots = (tuple(texts[start : start + TEXTS_A_CALL]) for start in range(0, len(texts), TEXTS_A_CALL))

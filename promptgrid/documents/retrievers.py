@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from promptgrid.budget import Wall
 from promptgrid.documents.chunkers import Chunker, cut_up
 from promptgrid.documents.chunks import Chunk, Passage
 from promptgrid.documents.embedders import LOCAL, embed, stored_name
@@ -107,7 +108,7 @@ class ChunkIndex:
         return {document.name: document for document in self.documents}
 
     def prepare(
-        self, database: Database, retriever: Retriever, *, budget: str = "", on_progress: OnWork = silent
+        self, database: Database, retriever: Retriever, *, budget: str | Wall = "", on_progress: OnWork = silent
     ) -> None:
         """Makes the postings and the vectors that the retriever needs and that are missing; `budget` and the errors are
         those of `embedders.embed`. If `on_progress` raises, the work ends; the vectors made so far are stored."""
@@ -123,7 +124,7 @@ class ChunkIndex:
         return self._bm25
 
     def embed(
-        self, database: Database, embedder: str, *, budget: str = "", on_progress: OnWork = silent
+        self, database: Database, embedder: str, *, budget: str | Wall = "", on_progress: OnWork = silent
     ) -> NDArray[np.float32]:
         """Returns the vectors of the chunks, and makes those that are missing; parameters and errors are those of
         `embedders.embed`. They are held in 32 bits, by which numpy multiplies several times faster."""
@@ -135,7 +136,7 @@ class ChunkIndex:
             )  # fmt: skip
         return self._matrices[name]
 
-    def _is_current(self, database: Database, embedder: str, budget: str) -> bool:
+    def _is_current(self, database: Database, embedder: str, budget: str | Wall) -> bool:
         """Whether the vectors in memory are those that are stored: another process may have forgotten them and made
         others. Compares the first one."""
         import numpy as np

@@ -17,7 +17,7 @@ from promptgrid.documents.adding import Source, add
 from promptgrid.documents.contexts import with_contexts
 from promptgrid.endpoint import Reply, Request, ScriptedEndpoint
 from promptgrid.endpoint.base import Embeddings
-from promptgrid.errors import EndpointError
+from promptgrid.errors import DocumentsError, EndpointError
 from promptgrid.grid import Plan
 from promptgrid.prompt import loads
 from promptgrid.runner import client
@@ -274,6 +274,17 @@ def test_a_query_is_not_embedded_over_the_limit_of_calls_and_once_when_there_is_
     assert resumed(database, run_id) == "finished"
     assert letters.texts.count("zzz") == 1
     assert spent(database, run_id).calls == 3
+
+
+def test_all_settings_of_a_plan_embed_within_one_budget(database: Database, reader: Reader, letters: Letters) -> None:
+    """A call for the chunks of each chunker, and one for the questions."""
+    plan = a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=["sentences:size=8", "headings"], budget="2calls")
+    with pytest.raises(
+        DocumentsError, match=r"by letters/count: The next call may cross the budget of 2 calls"
+    ):
+        client.submit(database, plan)
+    assert runs.list_runs(database) == []
+    client.submit(database, a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=plan.axes["chunker"], budget="1calls"))
 
 
 def test_queries_that_an_endpoint_embeds_are_in_the_preflight(

@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 
 from promptgrid import connections
-from promptgrid.budget import BudgetReached
 from promptgrid.documents import embedders
 from promptgrid.documents.adding import Source, add
 from promptgrid.documents.chunkers import Chunker
@@ -232,7 +231,7 @@ def test_an_index_in_memory_follows_vectors_that_another_process_has_forgotten(
 
 
 def test_a_budget_stops_before_the_call_that_may_cross_it(database: Database, letters: Letters) -> None:
-    with pytest.raises(BudgetReached):
+    with pytest.raises(DocumentsError, match="cross the budget of 10 tok"):
         embed(database, REF, ["word " * 100], budget="10tok")
     assert letters.sent == []
 

@@ -29,7 +29,7 @@ def with_vectors(database: Database, plan: Plan, *, sends: bool = True, on_progr
     Missing vectors are made when they are needed; with `sends`, now, and within the plan's budget.
 
     Raises PlanError for an unknown endpoint, and DocumentsError for a selector whose embedder is missing; with `sends`
-    also EndpointError and BudgetReached.
+    also EndpointError and DocumentsError.
     """
     needed = list(_needed(plan))
     if not needed:
