@@ -279,9 +279,7 @@ def test_a_query_is_not_embedded_over_the_limit_of_calls_and_once_when_there_is_
 def test_all_settings_of_a_plan_embed_within_one_budget(database: Database, reader: Reader, letters: Letters) -> None:
     """A call for the chunks of each chunker, and one for the questions."""
     plan = a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=["sentences:size=8", "headings"], budget="2calls")
-    with pytest.raises(
-        DocumentsError, match=r"by letters/count: The next call may cross the budget of 2 calls"
-    ):
+    with pytest.raises(DocumentsError, match=r"by letters/count: The next call may cross the budget of 2 calls"):
         client.submit(database, plan)
     assert runs.list_runs(database) == []
     client.submit(database, a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=plan.axes["chunker"], budget="1calls"))
