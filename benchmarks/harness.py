@@ -114,13 +114,15 @@ class Started:
 class Home:
     """A folder with a prompt, `calls` cases and Promptgrid's data, whose endpoint `openai` is the given one.
 
-    The code is that of the folder `checkout` (None: the one that python finds).
+    The code is that of the folder `checkout` (None: the one that python finds). `database` is the URL of the store ("":
+    a file in the home).
     """
 
     folder: Path
     url: str
     calls: int
     checkout: Path | None = None
+    database: str = ""
 
     @property
     def cases(self) -> Path:
@@ -137,6 +139,7 @@ class Home:
         variables = {k: v for k, v in os.environ.items() if not k.startswith(not_ours)}
         ours = {"PROMPTGRID_HOME": str(self.folder / "home"), "OPENAI_BASE_URL": self.url, "OPENAI_API_KEY": "none"}
         ours |= {"PYTHONPATH": str(self.checkout)} if self.checkout else {}
+        ours |= {"PROMPTGRID_DATABASE": self.database} if self.database else {}
         return Started([sys.executable, "-m", "promptgrid", *arguments], variables | ours, self.folder)
 
     def start_run(self, concurrency: int, *more: str) -> Started:
@@ -177,10 +180,12 @@ class Home:
 
 
 @contextmanager
-def new_home(url: str, calls: int, *, prompt: str = PROMPT, checkout: Path | None = None) -> Iterator[Home]:
+def new_home(
+    url: str, calls: int, *, prompt: str = PROMPT, checkout: Path | None = None, database: str = ""
+) -> Iterator[Home]:
     """A fresh one, so that nothing is reused."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        home = Home(Path(folder), url, calls, checkout)
+        home = Home(Path(folder), url, calls, checkout, database)
         (home.folder / "repeat.prompty").write_text(prompt)
         home.cases.write_text("number\n" + "".join(f"{number}\n" for number in range(calls)))
         yield home

@@ -30,9 +30,11 @@ def programs() -> Path | None:
 
 
 class Server:
-    """A cluster of its own in a folder, reached by a Unix socket there. Each store is a database."""
+    """A cluster of its own in a folder, reached by a Unix socket there. Each store is a database. Without `durable`, no
+    commit waits for the disk."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        self._settings = "" if durable else "-c fsync=off -c synchronous_commit=off"
         bin_folder = programs()
         assert bin_folder, "PostgreSQL's server is missing"
         self.folder, self._bin = Path(tempfile.mkdtemp(prefix="postgres-")), bin_folder
@@ -56,7 +58,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c synchronous_commit=off -c max_connections=200"
+        options = f"-k {self.folder} -c listen_addresses= -c max_connections=200 {self._settings}"
         self._run("pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", "-o", options, "start")
 
     def stop(self, how: str = "fast") -> None:
