@@ -96,13 +96,11 @@ def test_a_killed_host_loses_its_run_within_15_seconds_and_the_limit_of_calls_st
     run_id = client.submit(database, a_plan(words=40, concurrency=4, max_calls=43))
     until(lambda: len(named(database, run_id)) == 8 and hostile.books.in_flight == 4)
     host("b", *RUNNER)
-    time.sleep(2.0)
-    assert sum(sent(hostile).values()) == 12  # the second host leaves a living one's run alone
+    time.sleep(1.0)
+    assert sent(hostile).total() == 12  # the second host leaves a living one's run alone
     kill(first)
-    killed_at = time.monotonic()
     hostile.passes = None
     until(lambda: len(named(database, run_id)) > 8, seconds=15.0)
-    assert time.monotonic() - killed_at < 15.0
     until(lambda: runs.find_run(database, run_id).status == "stopped")
     assert "limit of 43 calls" in runs.find_run(database, run_id).message
     assert sent(hostile).total() == statuses(database, run_id)["answered"] + 4 <= 43  # four were in flight
