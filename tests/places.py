@@ -8,6 +8,6 @@ ORDER = [
     "errors", "text", "compact", "files", "suggestions", "humanize", "progress", "paths", "loop", "budget", "bounded",
     "stats", "prompt", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
     "identities", "connections", "endpoints_file", "tokens", "grading", "cases", "ranking", "fewshot", "grid",
-    "store", "calls", "documents", "judging", "runner", "chat", "nextword", "compare", "case_review", "curves",
-    "export", "tuning", "gate", "arena", "api", "doctor", "cli", "ui",
+    "store", "calls", "documents", "judging", "runner", "chat", "nextword", "compare", "case_review", "attacks",
+    "curves", "export", "tuning", "gate", "arena", "api", "doctor", "cli", "ui",
 ]  # fmt: skip

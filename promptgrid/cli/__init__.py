@@ -30,6 +30,7 @@ from promptgrid.cli.stores.hosts import hosts, runner
 from promptgrid.cli.tokens import tokens
 from promptgrid.cli.tunings import tune
 from promptgrid.cli.verdicts.arena import arena
+from promptgrid.cli.verdicts.attack import attack, attacked
 from promptgrid.cli.verdicts.check import check
 from promptgrid.cli.verdicts.compare import compare, pin, unpin
 from promptgrid.cli.verdicts.gate import gate
@@ -71,7 +72,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
-    arena, judge, compare, pin, unpin, curve, search, costs, worth, examples, tune,
+    arena, judge, compare, pin, unpin, curve, search, costs, worth, examples, attack, attacked, tune,
     documents, meaning, cases, propose, tokens, next_word, prompts, versions, label, rollback,
     models, serve, doctor, backup, copy_store, hosts, runner,
 ):  # fmt: skip

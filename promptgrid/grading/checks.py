@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from promptgrid.answers import accepted, read_expected, search
+from promptgrid.grading.held import held
 from promptgrid.grading.measures import has_words, language, length
 from promptgrid.grading.numbers import number
 from promptgrid.grading.schema import schema_problem
@@ -18,7 +19,7 @@ from promptgrid.grading.tool_checks import TOOL_CHECKS, expected_cell, judge_cal
 from promptgrid.prompt import EMPTY, AnswerRule, Tool, ToolCall
 
 _WITH_LISTS = frozenset(
-    ("json-schema", "json-equal", "length", "language", *TOOL_CHECKS)
+    ("json-schema", "json-equal", "length", "language", "held", *TOOL_CHECKS)
 )  # in these checks a list is one value, not several accepted answers
 _BARE_LABEL = AnswerRule("label")
 
@@ -173,6 +174,7 @@ CHECKS: Final[Mapping[str, Callable[[Subject], Verdict]]] = MappingProxyType(
         "similarity": similarity,
         "length": length,
         "language": language,
+        "held": held,
         **dict.fromkeys(TOOL_CHECKS, judge_calls),
     }
 )

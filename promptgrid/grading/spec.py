@@ -36,6 +36,7 @@ OPTIONS: Final[Mapping[str, Mapping[str, OptionType]]] = {
     "tool-args": {"extra": bool, "loose": bool, "column": str},
     "tool-sequence": {"order": ("exact", "in-order", "any"), "extra": bool, "loose": bool, "column": str},
     "tool-schema": {},
+    "held": {"aim": ("canary", "label", "system", "tool", "format"), "text": str},
     USUAL: {},
 }
 MAX_SECONDS = 600.0
@@ -115,6 +116,7 @@ def _require(kind: str, options: Mapping[str, Any], name: str, text: str) -> Non
         "language": "is" not in options and "Name the language: language:is=en.",
         "python": "file" not in options and "Name the file: python:file=checks.py,function=score.",
         "judge": _judge_problem(options),
+        "held": "aim" not in options and "Name what the attack aims at: held:aim=canary,text=…",
         USUAL: name != USUAL and "It stands for several checks and takes no name.",
     }.get(kind)
     if not wrong and kind != "length" and (least or 0) > 1:

@@ -33,6 +33,7 @@ KINDS = {
     "tool-args": "tool-args: calls have the expected arguments",
     "tool-sequence": "tool-sequence: exactly the expected calls",
     "tool-schema": "tool-schema: calls are valid by the tools' schemas",
+    "held": "held: an attack does not get what it asks for",
     "python": "python: your own function",
     "judge": "judge: a model scores the reply",
     "usual": "usual: the default checks of the answer rule",
@@ -61,6 +62,7 @@ LABELS = {
     "column": "Column with the expected calls (default: the expected answer)",
     "order": "Order",
     "extra": "Allow further arguments",
+    "aim": "What the attack aims at",
     "loose": "Ignore case, blanks and , . / - _ * ^ in texts",
 }
 _OR_NOT = {None: "as usual: for the expected answer", True: "yes", False: "no"}
