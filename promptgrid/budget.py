@@ -3,6 +3,7 @@ spending never exceeds them."""
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, field
@@ -33,6 +34,12 @@ class Cost:
     usd: float | None
     tokens: int | None
     calls: int = 1
+
+    def less(self, other: Cost) -> Cost:
+        """Returns the difference of two known costs."""
+        return Cost(
+            (self.usd or 0.0) - (other.usd or 0.0), (self.tokens or 0) - (other.tokens or 0), self.calls - other.calls
+        )
 
 
 def parse_budget(text: str) -> Budget | None:
@@ -78,6 +85,13 @@ class Wall:
     def limits(self) -> bool:
         """Whether anything is limited, so that calls have to be reserved."""
         return self.budget is not None or self.max_calls is not None
+
+    @property
+    def cost(self) -> Cost:
+        """What was spent so far, in the budget's unit; the others are 0."""
+        unit = self.budget.unit if self.budget else ""
+        usd = self.spent if unit == "usd" else 0.0
+        return Cost(usd, *(math.ceil(self.spent) if unit == one else 0 for one in ("tok", "calls")))
 
     def reserve(self, worst: Cost) -> None:
         """Adds the cost `worst`, the most that a call may cost, before the call is sent. Raises BudgetReached if that

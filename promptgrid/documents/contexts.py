@@ -43,24 +43,26 @@ _AT_ONCE = 256  # texts of which a preflight makes the vectors, by the built-in 
 _MOST_CHARS = 4_000_000  # of a collection that is shown whole
 
 
-def with_contexts(database: Database, plan: Plan, *, sends: bool = True, on_progress: OnWork = silent) -> Plan:
+def with_contexts(
+    database: Database, plan: Plan, *, sends: bool = True, wall: Wall | None = None, on_progress: OnWork = silent
+) -> Plan:
     """Returns the plan with what its cells retrieve (`Plan.contexts`) and what computes results of its tools (see
     `with_vectors`); a plan without either is returned as it is. What the plan's run has retrieved before stays.
 
-    With `sends`, the vectors that are missing are made, within the plan's budget. Without, nothing is sent: where
-    vectors are missing, the chunks that BM25 finds stand for those of the embedder, and a note says so. `on_progress`
-    is called while documents are cut, chunks indexed and vectors made; if it raises, the work ends, and the vectors
-    made so far are stored.
+    With `sends`, the vectors that are missing are made, behind the `wall` (None: one of the plan's budget). Without,
+    nothing is sent: where vectors are missing, the chunks that BM25 finds stand for those of the embedder, and a note
+    says so. `on_progress` is called while documents are cut, chunks indexed and vectors made; if it raises, the work
+    ends, and the vectors made so far are stored.
 
     Raises PlanError, DocumentsError and StoreError for a collection, chunker, retriever, embedder or gold that is not
     there or does not fit, and for a prompt that shows no `{{ context }}`.
     """
-    plan = with_vectors(database, plan, sends=sends, on_progress=on_progress)
+    wall = wall or Wall(parse_budget(plan.budget))  # one for all: each could spend the whole budget
+    plan = with_vectors(database, plan, sends=sends, wall=wall, on_progress=on_progress)
     settings = retrievals(plan)
     if not settings:
         return plan
     queries = [query_of(case) for case in plan.cases]
-    wall = Wall(parse_budget(plan.budget))  # one for all settings: each could spend the whole budget
     made = {name: _made(database, plan, parameters, queries, wall if sends else None, on_progress)
             for name, parameters in settings.items()}  # fmt: skip
     return replace(plan, contexts=_Found(database, made, plan.contexts))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 from promptgrid import connections, grid
+from promptgrid.budget import Cost, Wall, parse_budget
 from promptgrid.cases.table import Case
 from promptgrid.documents.contexts import with_contexts
 from promptgrid.errors import PlanError, PromptgridError
@@ -22,7 +23,7 @@ from promptgrid.judging.scoring import slow_checks
 from promptgrid.progress import OnWork, silent
 from promptgrid.prompt.parameters import AXIS_SPECS, ParameterSpec, Value
 from promptgrid.runner.process import ensure_runner
-from promptgrid.store import Database, creation, plans, runs, stored_replies
+from promptgrid.store import Database, attempts, creation, plans, runs, stored_replies
 from promptgrid.store.across.parts import cases_of_part
 from promptgrid.store.plans import as_stored
 from promptgrid.store.runs import ACTIVE
@@ -70,14 +71,26 @@ def submit(
     """
     plan = _pinned(database, as_stored(plan))
     plan.check_variables()
-    plan = with_contexts(database, plan, on_progress=on_progress)
+    plan, spent = _looked_up(database, plan, on_progress=on_progress)
     decided, tally = grid.decide(plan), _tally(database, plan)
     planned = tally.through(plan_points(plan, decided, tally.usage))
 
-    def ready() -> None:
+    def ready(run_id: str) -> None:
+        attempts.keep_spent(database, run_id, spent)
         show(tally.preflight())
 
     return creation.create_run(database, plan, decided, planned, ready=ready, fair_for=fair_for)
+
+
+def _looked_up(database: Database, plan: Plan, run_id: str = "", on_progress: OnWork = silent) -> tuple[Plan, Cost]:
+    """Returns the plan with what its cells look up (see `with_contexts`), and what that has spent. It counts in the
+    budget of the run, beside what the run `run_id` has spent already ("": nothing)."""
+    wall = Wall(parse_budget(plan.budget))
+    if run_id:
+        wall.add(attempts.spent(database, run_id))
+    before = wall.cost
+    plan = with_contexts(database, plan, wall=wall, on_progress=on_progress)
+    return plan, wall.cost.less(before)
 
 
 def _pinned(database: Database, plan: Plan) -> Plan:
@@ -142,7 +155,8 @@ def submit_case(database: Database, run_id: str, case: Case) -> int:
     creation.require_idle(database, run_id)
     wider, decided = with_case(database, run_id, case), plans.decided_of(database, run_id)
     last = len(wider.cases) - 1
-    new = with_contexts(database, replace(wider, cases=wider.cases[-1:]))
+    new, spent = _looked_up(database, replace(wider, cases=wider.cases[-1:]), run_id)
+    attempts.keep_spent(database, run_id, spent)
     points = plan_points(new, decided, partial(_usage, database))
     placed = (replace(one, point=replace(one.point, case_position=last)) for one in points)
     return creation.extend_run(database, run_id, before, wider, decided, placed, again=False)
@@ -168,7 +182,8 @@ def extend(
     if info.status in ACTIVE:
         raise PlanError(f"Run {run_id} is still {info.status}.", hint="Pause it, or wait until it is done.")
     added = {spec.column: tuple(values[spec.plural]) for spec in AXIS_SPECS if values.get(spec.plural)}
-    wider = with_contexts(database, widened(plan, max(plan.samples, samples or 0), models, added))
+    wider, spent = _looked_up(database, widened(plan, max(plan.samples, samples or 0), models, added), run_id)
+    attempts.keep_spent(database, run_id, spent)
     decided = _decided(plans.decided_of(database, run_id), wider, added)
     count = creation.extend_run(
         database, run_id, before, wider, decided, plan_points(wider, decided, partial(_usage, database))

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from promptgrid.budget import Cost
-from promptgrid.store.database import Database, next_ids, storable, write_many
+from promptgrid.store.database import Database, next_ids, now, storable, write_many
 from promptgrid.store.schema import attempts, cells, replies
 
 
@@ -74,6 +74,14 @@ def _row(id_: int, run_id: str, call: Attempt) -> dict[str, object]:
         "worst_tokens": worst.tokens,
         "worst_calls": worst.calls,
     }
+
+
+def keep_spent(database: Database, run_id: str, cost: Cost) -> None:
+    """Stores what was spent for the run before any of its cells was sent, such as on vectors, so that its budget counts
+    it."""
+    if any((cost.usd, cost.tokens, cost.calls)):
+        with database.write() as connection:
+            insert(connection, run_id, [Attempt(NO_CELL, 1, now(), 0.0, "vectors", worst=cost)])
 
 
 def settle(connection: sa.Connection, ids: Sequence[int]) -> None:

@@ -63,12 +63,12 @@ def create_run(
     decided: Decided,
     planned: Iterable[PlannedPoint],
     *,
-    ready: Callable[[], object] = lambda: None,
+    ready: Callable[[str], object] = lambda run_id: None,
     fair_for: str = "",
 ) -> str:
     """Stores a run with a cell for each sample of the planned points, queues it and returns its id. `decided` has the
-    parameters that are sent to each model with each prompt version. `ready` is called just before the run is queued; if
-    it raises, the run is removed. `fair_for` is that of RunInfo.
+    parameters that are sent to each model with each prompt version. `ready` is called with the run's id just before the
+    run is queued; if it raises, the run is removed. `fair_for` is that of RunInfo.
 
     Rows are written in chunks while `planned` is read, so that other writers do not wait long and memory does not grow
     with the grid. Until all are written, the run's status is `planning` and the run is not listed.
@@ -93,7 +93,7 @@ def create_run(
         record_opening(connection, run_id, plan)
     try:
         total = _insert_cells(database, run_id, plan.samples, chain([first], lots)) * plan.samples
-        ready()
+        ready(run_id)
     except BaseException:
         runs_store.forget(database, run_id)
         raise

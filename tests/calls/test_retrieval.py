@@ -282,7 +282,20 @@ def test_all_settings_of_a_plan_embed_within_one_budget(database: Database, read
     with pytest.raises(DocumentsError, match=r"by letters/count: The next call may cross the budget of 2 calls"):
         client.submit(database, plan)
     assert runs.list_runs(database) == []
-    client.submit(database, a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=plan.axes["chunker"], budget="1calls"))
+    one_call = a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=plan.axes["chunker"], budget="1calls")
+    run_id = client.submit(database, one_call)
+    sent = len(reader.sent)
+    assert carried_out(database, run_id) == "stopped"  # the vectors of the questions were the one call
+    assert (len(reader.sent), spent(database, run_id)) == (sent, Cost(0.0, 0, 1))
+
+
+def test_what_vectors_spend_when_cells_are_added_counts_in_the_budget_too(
+    database: Database, reader: Reader, letters: Letters
+) -> None:
+    run_id, _ = rows_of(database, a_plan(retrievers=BY_LETTERS["retrievers"], chunkers=["headings"], budget="4calls"))
+    before = spent(database, run_id).calls
+    client.extend(database, run_id, chunkers=["sentences:size=8"])
+    assert spent(database, run_id).calls == before + 1
 
 
 def test_queries_that_an_endpoint_embeds_are_in_the_preflight(

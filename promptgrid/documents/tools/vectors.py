@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+from promptgrid.budget import Wall
 from promptgrid.documents.embedders import TextRole, embed, is_available, unmade
 from promptgrid.documents.meaning import Meanings
 from promptgrid.errors import DocumentsError
@@ -24,9 +25,12 @@ from promptgrid.store import Database
 _ROLE: TextRole = "query"  # the embedder's own advice for texts beside texts of their kind
 
 
-def with_vectors(database: Database, plan: Plan, *, sends: bool = True, on_progress: OnWork = silent) -> Plan:
+def with_vectors(
+    database: Database, plan: Plan, *, sends: bool = True, wall: Wall | None = None, on_progress: OnWork = silent
+) -> Plan:
     """Returns the plan with what computes with vectors (`Plan.vectors`); a plan that needs none is returned as it is.
-    Missing vectors are made when they are needed; with `sends`, now, and within the plan's budget.
+    Missing vectors are made when they are needed; with `sends`, now, behind the `wall` (None: one of
+    the plan's budget).
 
     Raises PlanError for an unknown endpoint, and DocumentsError for a selector whose embedder is missing; with `sends`
     also EndpointError and DocumentsError.
@@ -34,7 +38,7 @@ def with_vectors(database: Database, plan: Plan, *, sends: bool = True, on_progr
     needed = list(_needed(plan))
     if not needed:
         return plan
-    made = _Vectors(database, plan.budget, list(dict.fromkeys(_notes(database, needed, sends))))
+    made = _Vectors(database, wall or plan.budget, list(dict.fromkeys(_notes(database, needed, sends))))
     for embedder, texts in needed if sends else ():
         if is_available(embedder):
             made.embed(embedder, texts, on_progress)
@@ -77,7 +81,7 @@ def _notes(database: Database, needed: Sequence[tuple[str, Sequence[str]]], send
 class _Vectors:
     """Computes with vectors, which are read once for the texts of each list."""
 
-    def __init__(self, database: Database, budget: str, notes: Sequence[str]) -> None:
+    def __init__(self, database: Database, budget: str | Wall, notes: Sequence[str]) -> None:
         self._database, self._budget, self.notes = database, budget, notes
         self._meanings = lru_cache(maxsize=64)(self._read)
 
