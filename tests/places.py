@@ -9,5 +9,5 @@ ORDER = [
     "stats", "prompt", "answers", "techniques", "library", "models", "endpoint", "snippets", "builtin",
     "identities", "connections", "endpoints_file", "tokens", "grading", "cases", "ranking", "fewshot", "grid",
     "store", "calls", "documents", "judging", "runner", "chat", "nextword", "compare", "case_review", "attacks",
-    "curves", "export", "tuning", "gate", "arena", "api", "doctor", "cli", "ui",
+    "curves", "export", "tuning", "gate", "arena", "improve", "api", "doctor", "cli", "ui",
 ]  # fmt: skip

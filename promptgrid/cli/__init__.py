@@ -34,6 +34,7 @@ from promptgrid.cli.verdicts.attack import attack, attacked
 from promptgrid.cli.verdicts.check import check
 from promptgrid.cli.verdicts.compare import compare, pin, unpin
 from promptgrid.cli.verdicts.gate import gate
+from promptgrid.cli.verdicts.improve import improve
 from promptgrid.cli.verdicts.judge import judge
 from promptgrid.cli.versions import label, rollback, versions
 from promptgrid.errors import PromptgridError
@@ -72,7 +73,7 @@ def main(ctx: click.Context) -> None:
 
 for command in (
     dashboard, run, plan, check, runs, resume, extend, pause, cancel, delete, undelete, rename, tag, export, gate,
-    arena, judge, compare, pin, unpin, curve, search, costs, worth, examples, attack, attacked, tune,
+    arena, judge, compare, pin, unpin, curve, search, costs, worth, examples, improve, attack, attacked, tune,
     documents, meaning, cases, propose, tokens, next_word, prompts, versions, label, rollback,
     models, serve, doctor, backup, copy_store, hosts, runner,
 ):  # fmt: skip
