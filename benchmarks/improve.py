@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from promptgrid.cases.parts import of_part, parted
 from promptgrid.cases.table import Case
-from promptgrid.improve.candidates import Candidate, CaseResult, ScoreAsk, Scores, WriteAsk
+from promptgrid.improve.candidates import Candidate, CandidateScores, CaseResult, ScoreAsk, WriteAsk
 from promptgrid.improve.guards import copied_run, message_text
 from promptgrid.improve.search import Improved, ImproveTask, search
 from promptgrid.prompt import Message, Prompt
@@ -46,7 +46,7 @@ class Scripted:
     def chance(self, one: Candidate, case: Case) -> float:
         return self._right[case.id] + (self.gain if PLANTED in message_text(one.prompt) else 0.0)
 
-    def score(self, ask: ScoreAsk) -> Scores:
+    def score(self, ask: ScoreAsk) -> CandidateScores:
         self.calls += len(ask.candidates) * len(ask.cases) * ask.samples
         results = {}
         for one in ask.candidates:

@@ -67,7 +67,7 @@ class WriteAsk:
     requests: Sequence[str]
 
 
-Scores = Mapping[tuple[int, str], CaseResult]
+CandidateScores = Mapping[tuple[int, str], CaseResult]
 """Results by (number of the candidate, id of the case)."""
-Written = Sequence[str | None]
+WriterReplies = Sequence[str | None]
 """A reply to each request, in order; None where the call failed."""

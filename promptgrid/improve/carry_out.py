@@ -14,7 +14,7 @@ from promptgrid.budget import Budget, Cost, parse_budget
 from promptgrid.cases.parts import content_digest
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan
-from promptgrid.improve.candidates import Candidate, CaseResult, ScoreAsk, Scores, WriteAsk, Written
+from promptgrid.improve.candidates import Candidate, CandidateScores, CaseResult, ScoreAsk, WriteAsk, WriterReplies
 from promptgrid.improve.preflight import ImproveSettings, score_plan, task_of, write_plan
 from promptgrid.improve.search import Improved, ImproveTask, search
 from promptgrid.runner import client, here
@@ -74,7 +74,7 @@ class _Work:
         count = openings_of(self.database, [self.settings.prompt.name])[self.settings.prompt.name]
         self.look = max(1, count if opened else count + 1)
 
-    def scored(self, ask: ScoreAsk) -> Scores:
+    def scored(self, ask: ScoreAsk) -> CandidateScores:
         by_technique = defaultdict[str, list[Candidate]](list)
         for one in ask.candidates:
             by_technique[one.technique].append(one)
@@ -91,7 +91,7 @@ class _Work:
             found |= {key: _result(rows) for key, rows in grouped.items()}
         return found
 
-    def written(self, ask: WriteAsk) -> Written:
+    def written(self, ask: WriteAsk) -> WriterReplies:
         rows = self._carried_out(ask.step, write_plan(self.settings, ask.requests))
         replies = {row.case_id: row.output for row in rows if row.status == "answered"}
         return [replies.get(str(at)) for at in range(1, len(ask.requests) + 1)]

@@ -16,7 +16,16 @@ import numpy as np
 
 from promptgrid.cases.table import Case
 from promptgrid.improve import guards, moves
-from promptgrid.improve.candidates import Candidate, CaseResult, Move, Rejected, ScoreAsk, Scores, WriteAsk, Written
+from promptgrid.improve.candidates import (
+    Candidate,
+    CandidateScores,
+    CaseResult,
+    Move,
+    Rejected,
+    ScoreAsk,
+    WriteAsk,
+    WriterReplies,
+)
 from promptgrid.prompt import Prompt
 from promptgrid.stats.paired import Comparison, compared
 
@@ -76,8 +85,8 @@ class Improved:
     rejected: Sequence[Rejected]
 
 
-Ask = ScoreAsk | WriteAsk
-Search = Generator[Ask, Scores | Written, Improved]
+SearchAsk = ScoreAsk | WriteAsk
+CandidateSearch = Generator[SearchAsk, CandidateScores | WriterReplies, Improved]
 
 
 @dataclass
@@ -100,7 +109,7 @@ class _State:
         return float(known.mean()) if len(known) else float("nan")
 
 
-def search(task: ImproveTask, look: int = 1) -> Search:
+def search(task: ImproveTask, look: int = 1) -> CandidateSearch:
     """Yields what is asked next, is sent the answer, and returns what was found. `look` is the number of times that
     *prove* will have been opened for this prompt with this one."""
     state = _State(task)
@@ -127,7 +136,7 @@ def search(task: ImproveTask, look: int = 1) -> Search:
 
 def _asked(
     state: _State, step: str, candidates: Sequence[Candidate], cases: Sequence[Case], samples: int = 1
-) -> Generator[Ask, Scores | Written, None]:
+) -> Generator[SearchAsk, CandidateScores | WriterReplies, None]:
     """Asks for those results that are not there yet: one question for all candidates that lack the same cases."""
     lacking: dict[tuple[str, ...], list[Candidate]] = {}
     for one in candidates:
@@ -137,12 +146,12 @@ def _asked(
     for part, (ids, group) in enumerate(lacking.items()):
         wanted = set(ids)
         answer = yield ScoreAsk(f"{step}.{part}", group, [case for case in cases if case.id in wanted], samples)
-        state.results.update(cast(Scores, answer))
+        state.results.update(cast(CandidateScores, answer))
 
 
 def _generation(
     state: _State, numbers: Sequence[int], draw: random.Random
-) -> Generator[Ask, Scores | Written, list[Candidate]]:
+) -> Generator[SearchAsk, CandidateScores | WriterReplies, list[Candidate]]:
     """Makes the candidates with these numbers, and returns those that no guard refuses."""
     task = state.task
     wanted = [(number, _parent(state, draw), _CYCLE[(number - 1) % len(_CYCLE)]) for number in numbers]
@@ -161,7 +170,7 @@ def _generation(
             prompt, technique = moves.with_examples(parent, move, task.learn, draw)
             made.append(Candidate(number, prompt, technique, move, parent.number))
     if plans:
-        replies = cast(Written, (yield WriteAsk(f"write {numbers[0]}", [request for *_, request in plans])))
+        replies = cast(WriterReplies, (yield WriteAsk(f"write {numbers[0]}", [request for *_, request in plans])))
         for (number, parent, move, _), reply in zip(plans, replies, strict=True):
             prompt_made = moves.rewritten(parent.prompt, reply) if reply else None
             if prompt_made is None:
@@ -192,7 +201,7 @@ def _guarded(state: _State, made: Sequence[Candidate]) -> list[Candidate]:
 
 def _readable(
     state: _State, made: Sequence[Candidate], number: int
-) -> Generator[Ask, Scores | Written, list[Candidate]]:
+) -> Generator[SearchAsk, CandidateScores | WriterReplies, list[Candidate]]:
     """Returns the candidates whose answers are read on a few learn cases, wherever the parent's are."""
     cases = state.task.learn[:READABLE]
     yield from _asked(state, f"read {number}", made, cases)
@@ -211,7 +220,9 @@ def _readable(
     return passed
 
 
-def _race(state: _State, made: Sequence[Candidate], number: int) -> Generator[Ask, Scores | Written, None]:
+def _race(
+    state: _State, made: Sequence[Candidate], number: int
+) -> Generator[SearchAsk, CandidateScores | WriterReplies, None]:
     """Races the candidates against the leader, and takes the best as the new leader. The original has run every case
     already, as has every leader."""
     choose = state.task.choose
