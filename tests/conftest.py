@@ -123,7 +123,7 @@ def builtin_home(_builtin_home: Path, home: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.fixture
 def no_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     """For tests of pages: runs stay queued until the test carries them out, and no thread outlives it."""
-    for module in ("promptgrid.runner.client", "promptgrid.ui.shell.page"):
+    for module in ("promptgrid.runner.client", "promptgrid.improve.carry_out", "promptgrid.ui.shell.page"):
         monkeypatch.setattr(f"{module}.ensure_runner", lambda: None)
     monkeypatch.setattr("promptgrid.runner.client.watch_over", lambda: None)
 

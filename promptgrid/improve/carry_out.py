@@ -18,10 +18,11 @@ from promptgrid.improve.candidates import Candidate, CandidateScores, CaseResult
 from promptgrid.improve.preflight import ImproveSettings, score_plan, task_of, write_plan
 from promptgrid.improve.search import Improved, ImproveTask, search
 from promptgrid.runner import client, here
+from promptgrid.runner.process import ensure_runner
 from promptgrid.store import Database, attempts, results, runs
 from promptgrid.store.across.parts import openings_of
 from promptgrid.store.results import ResultRow
-from promptgrid.store.runs import RunProgress
+from promptgrid.store.runs import ACTIVE, RunProgress
 
 OnStep = Callable[[str, RunProgress], object]
 """Called about once a second with the step that is carried out and the progress of its run."""
@@ -45,8 +46,50 @@ def improve(
 ) -> ImproveReport:
     """Searches for a better prompt in this process, and returns the report. Begun again with the same settings, it goes
     on where it was killed. Raises as `task_of` does, and PlanError if the budget ends before the proof."""
+
+    def carry(step: str, run_id: str) -> None:
+        with here.carried_out_here(database, run_id) as watch:
+            for _, progress in here.follow(database, run_id, watch):
+                on_step(step, progress)
+
+    return _searched(database, settings, carry)
+
+
+@dataclass(frozen=True)
+class SearchStep:
+    """The step of a search that a runner is carrying out, by the run `run_id`; `done` steps are done."""
+
+    step: str
+    run_id: str
+    done: int
+
+
+def advance(database: Database, settings: ImproveSettings, *, again: bool = False) -> ImproveReport | SearchStep:
+    """Brings the search one step on, for a page: leaves the step to the runner process and returns it, or returns the
+    report if no step is left. Nothing is asked twice, so it may be called as often as the page is drawn. With `again`,
+    a step that was cancelled or has stopped is gone on with. Raises as `improve` does, and PlanError for such a step
+    without `again`."""
+
+    def carry(step: str, run_id: str) -> None:
+        ensure_runner()
+        raise _Waits(step, run_id)
+
+    try:
+        return _searched(database, settings, carry, again=again)
+    except _Waits as waits:
+        return SearchStep(waits.step, waits.run_id, waits.done)
+
+
+class _Waits(Exception):
+    def __init__(self, step: str, run_id: str) -> None:
+        self.step, self.run_id, self.done = step, run_id, 0
+
+
+def _searched(
+    database: Database, settings: ImproveSettings, carry: Callable[[str, str], None], *, again: bool = True
+) -> ImproveReport:
     task, _ = task_of(database, settings)
-    work = _Work(database, settings, task, on_step)
+    work = _Work(database, settings, task, carry, again)
     going = search(task, look=work.look)
     ask = next(going)
     while True:
@@ -54,6 +97,9 @@ def improve(
             ask = going.send(work.scored(ask) if isinstance(ask, ScoreAsk) else work.written(ask))
         except StopIteration as end:
             return work.report(end.value)
+        except _Waits as waits:
+            waits.done = work.done
+            raise
 
 
 @dataclass
@@ -63,7 +109,9 @@ class _Work:
     database: Database
     settings: ImproveSettings
     task: ImproveTask
-    on_step: OnStep
+    carry: Callable[[str, str], None]
+    again: bool
+    done: int = 0
     rows: defaultdict[int, list[ResultRow]] = field(default_factory=lambda: defaultdict(list))
 
     def __post_init__(self) -> None:
@@ -112,18 +160,20 @@ class _Work:
         """Returns the rows of the run that answers this step, after it has ended. Raises PlanError if it could not."""
         name = f"{self._name}: {step}"
         run_id = self._runs.get(name, "")
-        if not run_id or runs.find_run(self.database, run_id).status != "finished":
-            run_id = self._begun(name, run_id, plan)
-            self._runs[name] = run_id
-            with here.carried_out_here(self.database, run_id) as watch:
-                for _, progress in here.follow(self.database, run_id, watch):
-                    self.on_step(step, progress)
+        status = runs.find_run(self.database, run_id).status if run_id else ""
+        if status != "finished":
+            if not run_id or (self.again and status not in ACTIVE):
+                run_id = self._begun(name, run_id, plan)
+                self._runs[name], status = run_id, "queued"
+            if status in ACTIVE:
+                self.carry(step, run_id)
             info = runs.find_run(self.database, run_id)
             if info.status != "finished":
                 raise PlanError(
                     f"The search has stopped at {step}: {info.message or info.status}",
-                    hint="The same command goes on; with a larger budget, what is answered is not asked again.",
+                    hint="Begin it again to go on; with a larger budget, what is answered is not asked again.",
                 )
+        self.done += 1
         return list(results.result_rows(self.database, run_id))
 
     def _begun(self, name: str, run_id: str, plan: Plan) -> str:

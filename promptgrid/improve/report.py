@@ -45,6 +45,20 @@ def won_and_lost(proved: Comparison) -> str:
     return f"Won {many(proved.better, 'case')}, lost {proved.worse:,}, the same in {proved.tied:,}."
 
 
+def cost_sentence(report: ImproveReport) -> str:
+    """Returns the prompt tokens and the price of a call with the original and the chosen prompt, and what the search
+    spent."""
+
+    def pair(values: Sequence[float | None], form: str) -> str:
+        return " → ".join("not known" if value is None else format(value, form) for value in values)
+
+    spent = report.spent
+    return (
+        f"A call: {pair(report.prompt_tokens, ',.0f')} prompt tokens, {pair(report.cost_usd, '.3g')} USD. The search"
+        f" spent {spent.calls:,} calls, {spent.tokens or 0:,} tokens, {spent.usd or 0:.4g} USD."
+    )
+
+
 def lineage(found: Improved) -> list[Candidate]:
     """Returns the chosen candidate and those that it comes from, the original first."""
     by_number = {one.number: one for one, _, _ in found.tried}

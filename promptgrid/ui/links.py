@@ -25,6 +25,7 @@ HISTORY = "pages/11_History.py"
 TUNE = "pages/12_Tune.py"
 DOCUMENTS = "pages/13_Documents.py"
 CASES = "pages/14_Cases.py"
+IMPROVE = "pages/16_Improve.py"
 
 _FOLLOWERS = "address_followers"  # in the session state: the keys in it that repeat the address
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,23 +13,10 @@ from promptgrid.cli import main
 from promptgrid.library.folder import Library
 from promptgrid.store import Database
 from promptgrid.store.across.parts import openings_of
+from tests.parity import RULE, write_parity
 
 if TYPE_CHECKING:
     from tests.faults.server import HostileServer
-
-RULE = "Odd numbers are bad."
-PROMPT = """\
----
-name: parity
-metadata: {answer: {kind: label, labels: [good, bad]}}
-inputs: [{name: text}]
-model: {options: {temperature: 0, maxOutputTokens: 8}}
----
-system:
-Label the note.
-user:
-{{ text }}
-"""
 
 
 def improve(*arguments: str) -> Result:
@@ -40,31 +26,7 @@ def improve(*arguments: str) -> Result:
 
 @pytest.fixture
 def asked(endpoint: HostileServer, monkeypatch: pytest.MonkeyPatch) -> HostileServer:
-    """100 cases, a model that is right on all only if the prompt has the rule, and a writer that takes it up from a
-    failure; one rewrite quotes a case, one loses nothing and gains nothing."""
-    folder = Path("prompts")
-    folder.mkdir()
-    monkeypatch.setenv("PROMPTGRID_PROMPTS", str(folder.absolute()))
-    (folder / "parity.prompty").write_text(PROMPT, "utf-8")
-    rows = [f"the note on subject number {n} of today,{('good', 'bad')[n % 2]}" for n in range(100)]
-    Path("cases.csv").write_text("\n".join(["text,expected", *rows]), "utf-8")
-
-    def answer(body: dict[str, Any]) -> str:
-        text = body["messages"][-1]["content"]
-        if "Write the whole instruction anew" not in text:
-            number = int(re.findall(r"number (\d+) of", text)[-1])
-            known = RULE in body["messages"][0]["content"] or number % 4 == 1
-            return ("good", "bad")[number % 2] if known else "good"
-        if "attempt 1:" in text:
-            assert "right: bad" in text
-            return f"<prompt>Label the note. {RULE}</prompt>"
-        return (
-            f"<prompt>Label the note. As in: {re.findall(r'- text: (.*)', text)[0]}</prompt>"
-            if "- text:" in text
-            else "ok"
-        )
-
-    endpoint.answer = answer
+    write_parity(endpoint, monkeypatch)
     return endpoint
 
 

@@ -11,7 +11,7 @@ from tests.ui.pages import opened, press, ran, shown
 
 PAGES = ["", "1_Compose.py", "2_Run.py", "3_Compare.py", "4_Library.py", "5_Settings.py", "6_Curves.py", "7_Judge.py",
          "8_Tokens.py", "9_Next_word.py", "10_Chat.py",
-         "11_History.py", "12_Tune.py", "13_Documents.py", "14_Cases.py"]  # fmt: skip
+         "11_History.py", "12_Tune.py", "13_Documents.py", "14_Cases.py", "16_Improve.py"]  # fmt: skip
 NAMES = [
     "run",
     "prompt",

@@ -106,7 +106,7 @@ VISITS = {
     "8_Tokens.py": {}, "9_Next_word.py": {}, "10_Chat.py": {},
     "11_History.py": {}, "11_History.py ": {"find": "pixel"}, "12_Tune.py": {}, "13_Documents.py": {},
     "13_Documents.py ": {"document": EVIL, "range": "0-20", "text": hashlib.sha256(EVIL.encode()).hexdigest()},
-    "14_Cases.py": {},
+    "14_Cases.py": {}, "16_Improve.py": {},
 }  # fmt: skip
 
 

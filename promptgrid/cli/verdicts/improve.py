@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,15 +123,7 @@ def _print(report: ImproveReport) -> None:
         for span in words.changed_words(found):
             if span.kind != "same":
                 echo(f"{'+' if span.kind == 'added' else '−'} {one_line(span.text, _WORDS)}")
-        echo(_per_call(report))
-    echo(f"Spent: {report.spent.calls:,} calls, {report.spent.tokens or 0:,} tokens, {report.spent.usd or 0:.4g} USD.")
-
-
-def _per_call(report: ImproveReport) -> str:
-    def pair(values: Sequence[float | None], form: str) -> str:
-        return " → ".join("not known" if value is None else format(value, form) for value in values)
-
-    return f"A call: {pair(report.prompt_tokens, ',.0f')} prompt tokens, {pair(report.cost_usd, '.3g')} USD."
+    echo(words.cost_sentence(report))
 
 
 def _save(ref: str, original: Prompt, report: ImproveReport) -> None:

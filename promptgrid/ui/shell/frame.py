@@ -29,6 +29,7 @@ MENU: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "Experiments": [
         (links.RUN, "Run", "play_arrow"),
         (links.COMPARE, "Compare", "table_chart"),
+        (links.IMPROVE, "Improve", "trending_up"),
         (links.CURVES, "Curves", "show_chart"),
         (links.JUDGE, "Judge", "how_to_vote"),
         (links.HISTORY, "History", "history"),
