@@ -3,6 +3,7 @@
 import streamlit as st
 
 from promptgrid.errors import PromptgridError
+from promptgrid.ui import links
 from promptgrid.ui.compose import header, opened, state
 from promptgrid.ui.compose.editor import editor
 from promptgrid.ui.compose.preview import preview
@@ -20,7 +21,7 @@ if not name:
         opened.create("untitled")
         st.rerun()
     st.stop()
-st.query_params["prompt"] = name
+links.set_parameter("prompt", name)
 try:
     opened.open_prompt(name)
 except PromptgridError as error:

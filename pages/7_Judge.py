@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from promptgrid.ui import links
 from promptgrid.ui.judge.page import arena_of, blind, open_results, revealed
 from promptgrid.ui.server import database
 from promptgrid.ui.shell.page import open_page
@@ -14,7 +15,7 @@ with st.container(horizontal=True, vertical_alignment="center", key="judge_top")
     run = choose_run(database(), "judge", detail=detail, on_change=st.query_params.clear)
     name_popover(database(), "judge_name_field")
 
-st.query_params["run"] = run.id
+links.set_parameter("run", run.id)
 arena = arena_of(database(), run)
 if revealed():
     open_results(database(), run, arena)

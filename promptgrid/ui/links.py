@@ -42,6 +42,13 @@ def set_query(query: Mapping[str, str | list[str]]) -> None:
         st.query_params.from_dict(query)
 
 
+def set_parameter(name: str, value: str) -> None:
+    """Sets one query parameter in the address, unless it has this value already: what is set arrives a moment later,
+    and would change the address of the page to which the browser has gone back by then."""
+    if st.query_params.get_all(name) != [value]:
+        st.query_params[name] = value
+
+
 def follow_address(*keys: str) -> None:
     """Notes that the session state under `keys` repeats the address, which `take_address` then lets decide."""
     st.session_state.setdefault(_FOLLOWERS, set()).update(keys)

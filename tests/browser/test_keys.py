@@ -229,6 +229,6 @@ def test_on_a_phone_the_head_names_the_page_and_the_pane_of_a_cell_comes_into_vi
     cell = tab.locator(".matrix td").nth(1)
     cell.click()
     name = "getComputedStyle(document.querySelector('[data-testid=stHeader]'), '::after').content"
-    assert tab.evaluate(name) == '"Compare"'
+    tab.wait_for_function(f"""{name} === '"Compare"'""")
     expect(tab.locator(".st-key-compare_detail").get_by_role("button", name="Next")).to_be_in_viewport()
     expect(cell).to_be_in_viewport()

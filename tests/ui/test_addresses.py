@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import streamlit as st
 
 from promptgrid.store import Database
+from promptgrid.ui import links
 from promptgrid.ui.compare.view_state import _NAMES
 from tests.running import a_plan, a_run
 from tests.ui.pages import opened, press, ran, shown
@@ -53,3 +55,27 @@ def test_a_run_that_is_not_there_cannot_be_changed_and_run_again(database: Datab
 def test_a_run_named_by_the_start_of_its_id_can_be_changed_and_run_again(database: Database) -> None:
     run_id = a_run(database, a_plan(words=2))
     press(opened("2_Run.py", run=run_id[:4]), "run_again")
+
+
+class _Sent(dict[str, str]):
+    """Query parameters that remember what is sent to the browser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[tuple[str, str]] = []
+
+    def get_all(self, name: str) -> list[str]:
+        return [self[name]] if name in self else []
+
+    def __setitem__(self, name: str, value: str) -> None:
+        super().__setitem__(name, value)
+        self.sent.append((name, value))
+
+
+def test_an_address_that_has_a_parameter_already_is_not_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would arrive after Back, and change the address of the page before."""
+    parameters = _Sent()
+    monkeypatch.setattr(st, "query_params", parameters)
+    for value in ("a", "a", "b"):
+        links.set_parameter("prompt", value)
+    assert parameters.sent == [("prompt", "a"), ("prompt", "b")]

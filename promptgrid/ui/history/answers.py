@@ -28,7 +28,7 @@ def search_field() -> str:
     )
     wanted = (text or "").strip()
     if wanted:
-        st.query_params["find"] = wanted
+        links.set_parameter("find", wanted)
     else:
         st.query_params.pop("find", None)
     return wanted

@@ -67,7 +67,7 @@ def _add_unlisted(database: Database, run_id: str, listed: dict[str, RunInfo]) -
     except StoreError:
         return run_id
     listed[run.id] = run
-    st.query_params["run"] = run.id
+    links.set_parameter("run", run.id)
     return run.id
 
 
