@@ -41,6 +41,9 @@ def write_parity(endpoint: HostileServer, patch: pytest.MonkeyPatch) -> None:
 
     def answer(body: dict[str, Any]) -> str:
         text = body["messages"][-1]["content"]
+        if "does this task" in text:
+            assert "one of: bad, good" in text
+            return "<prompt>Sort the notes.</prompt>"
         if "Write the whole instruction anew" not in text:
             number = int(re.findall(r"number (\d+) of", text)[-1])
             known = RULE in body["messages"][0]["content"] or number % 4 == 1

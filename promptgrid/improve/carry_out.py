@@ -12,11 +12,14 @@ from statistics import fmean
 
 from promptgrid.budget import Budget, Cost, parse_budget
 from promptgrid.cases.parts import content_digest
+from promptgrid.cases.table import Case
 from promptgrid.errors import PlanError
 from promptgrid.grid import Plan
 from promptgrid.improve.candidates import Candidate, CandidateScores, CaseResult, ScoreAsk, WriteAsk, WriterReplies
+from promptgrid.improve.draft import draft_plan, drafted
 from promptgrid.improve.preflight import ImproveSettings, score_plan, task_of, write_plan
 from promptgrid.improve.search import Improved, ImproveTask, search
+from promptgrid.prompt import Prompt
 from promptgrid.runner import client, here
 from promptgrid.runner.process import ensure_runner
 from promptgrid.store import Database, attempts, results, runs
@@ -53,6 +56,21 @@ def improve(
                 on_step(step, progress)
 
     return _searched(database, settings, carry)
+
+
+def draft(
+    database: Database, name: str, description: str, cases: Sequence[Case], writer: str, budget: str = ""
+) -> Prompt:
+    """Returns a prompt for the task described, drafted by the writer in this process; it is not saved. Raises as
+    `draft_plan` and `drafted`, and PlanError if the call fails."""
+    run_id = client.submit(database, draft_plan(description, cases, writer, budget))
+    with here.carried_out_here(database, run_id) as watch:
+        for _ in here.follow(database, run_id, watch):
+            pass
+    row = next(results.result_rows(database, run_id))
+    if row.status != "answered":
+        raise PlanError(f"Nothing was drafted: {row.error or row.status}.", hint="Begin it again.")
+    return drafted(name, description, cases, row.output or "")
 
 
 @dataclass(frozen=True)
@@ -132,7 +150,7 @@ class _Work:
             plan = score_plan(self.settings, technique, prompts, ask.cases, ask.samples)
             number_of = {one.prompt.version: one.number for one in candidates}
             grouped = defaultdict[tuple[int, str], list[ResultRow]](list)
-            for row in self._carried_out(f"{ask.step} {technique}", plan):
+            for row in self._carried_out(f"{ask.step}, {technique}", plan):
                 number = number_of[row.prompt_version]
                 grouped[number, row.case_id].append(row)
                 self.rows[number].append(row)

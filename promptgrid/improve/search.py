@@ -145,7 +145,8 @@ def _asked(
             lacking.setdefault(ids, []).append(one)
     for part, (ids, group) in enumerate(lacking.items()):
         wanted = set(ids)
-        answer = yield ScoreAsk(f"{step}.{part}", group, [case for case in cases if case.id in wanted], samples)
+        named = f"{step}, {part + 1}" if part else step
+        answer = yield ScoreAsk(named, group, [case for case in cases if case.id in wanted], samples)
         state.results.update(cast(CandidateScores, answer))
 
 
@@ -156,7 +157,7 @@ def _generation(
     task = state.task
     wanted = [(number, _parent(state, draw), _CYCLE[(number - 1) % len(_CYCLE)]) for number in numbers]
     parents = list({parent.number: parent for _, parent, _ in wanted}.values())
-    yield from _asked(state, f"learn {numbers[0]}", parents, task.learn[:LEARN])
+    yield from _asked(state, f"failures of the parents of {numbers[0]} to {numbers[-1]}", parents, task.learn[:LEARN])
     plans: list[tuple[int, Candidate, Move, str]] = []
     made: list[Candidate] = []
     for number, parent, kind in wanted:
@@ -170,7 +171,8 @@ def _generation(
             prompt, technique = moves.with_examples(parent, move, task.learn, draw)
             made.append(Candidate(number, prompt, technique, move, parent.number))
     if plans:
-        replies = cast(WriterReplies, (yield WriteAsk(f"write {numbers[0]}", [request for *_, request in plans])))
+        step = f"writing {numbers[0]} to {numbers[-1]}"
+        replies = cast(WriterReplies, (yield WriteAsk(step, [request for *_, request in plans])))
         for (number, parent, move, _), reply in zip(plans, replies, strict=True):
             prompt_made = moves.rewritten(parent.prompt, reply) if reply else None
             if prompt_made is None:
@@ -204,7 +206,7 @@ def _readable(
 ) -> Generator[SearchAsk, CandidateScores | WriterReplies, list[Candidate]]:
     """Returns the candidates whose answers are read on a few learn cases, wherever the parent's are."""
     cases = state.task.learn[:READABLE]
-    yield from _asked(state, f"read {number}", made, cases)
+    yield from _asked(state, f"reading answers of candidates up to {number}", made, cases)
     passed = []
     for one in made:
         worse = [
@@ -231,7 +233,7 @@ def _race(
     size = min(FIRST, len(choose))
     while active:
         cases = choose[:size]
-        yield from _asked(state, f"race {number} {size}", active, cases)
+        yield from _asked(state, f"race up to {number} on {size} cases", active, cases)
         best = max([state.leader, *(one.number for one in active)], key=lambda n: _order(state, n, cases))
         for one in list(active):
             against = compared(state.scores(one.number, cases), state.scores(best, cases))

@@ -84,3 +84,17 @@ def test_a_budget_that_buys_too_little_and_cases_that_prove_nothing_are_refused_
     assert few.exit_code == 2
     assert "Under 40 cases nothing can be proved, and these are 30." in few.output
     assert not asked.books.completions
+
+
+def test_a_prompt_is_drafted_from_a_description_and_is_the_original(asked: HostileServer) -> None:
+    task = ["--draft", "Sort notes by whether their number is odd."]
+    cases = ["--cases", "cases.csv", "--model", "openai/ok", "--budget", "1500calls"]
+    command = ["improve", "sorting", *task, *cases, "--dry-run"]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    made, _ = Library(Path("prompts")).load("sorting")
+    assert [message.text for message in made.messages] == ["Sort the notes.", "{{ text }}"]
+    assert made.answer.labels == ("bad", "good")
+    sent = len(asked.books.completions)
+    assert CliRunner().invoke(main, command).exit_code == 0
+    assert len(asked.books.completions) == sent == 1

@@ -32,7 +32,7 @@ def test_a_search_goes_step_by_step_survives_a_cancel_and_saves_what_it_found(
 
     page = press(page, "improve_begin")
     runs.ask(database, runs.find_run(database, "last").id, "cancel")
-    assert "The search has stopped at original.0" in shown(ran(page))
+    assert "The search has stopped at original, zero-shot" in shown(ran(page))
     page = press(page, "improve_begin")
     for _ in range(12):
         run = runs.active_run(database)

@@ -13,12 +13,14 @@ from promptgrid.cli.output import echo, echo_json, print_table
 if TYPE_CHECKING:
     from promptgrid.improve.carry_out import ImproveReport
     from promptgrid.prompt import Prompt
+    from promptgrid.store import Database
 
 _WORDS = 300
 
 
 @click.command()
 @click.argument("prompt")
+@click.option("--draft", default="", metavar="TASK", help="First draft PROMPT from this description of the task.")
 @click.option(
     "--cases", type=click.Path(path_type=Path), help="A table of at least 40 cases. Default: the prompt's own."
 )
@@ -36,6 +38,7 @@ _WORDS = 300
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def improve(
     prompt: str,
+    draft: str,
     cases: Path | None,
     expected: str,
     group: str,
@@ -56,6 +59,8 @@ def improve(
     A search that was killed or stopped goes on by the same command, and nothing is paid twice. To keep what it chose,
     give the same command --save.
 
+    With --draft a new prompt is written into the library from a description, and is then the original.
+
     promptgrid improve sentiment --cases reviews.csv --budget 1500calls
     """
     from promptgrid import api
@@ -66,6 +71,8 @@ def improve(
     from promptgrid.store import Database
 
     database = Database()
+    if draft:
+        _draft(database, prompt, draft, cases, expected, writer or model or DEFAULT_MODEL, budget)
     original = api.load(prompt, database)
     table = api.cases_table(cases, [original], expected=expected)
     settings = preflight.ImproveSettings(
@@ -83,6 +90,27 @@ def improve(
         _save(prompt, original, report)
     better = report.found.proved is not None and report.found.proved.verdict == "better"
     raise SystemExit(0 if better else 1)
+
+
+def _draft(
+    database: Database, name: str, task: str, path: Path | None, expected: str, writer: str, budget: str
+) -> None:
+    """Saves the drafted prompt in the library, unless it was drafted before by the same command."""
+    from promptgrid.cases.table import read_cases
+    from promptgrid.cli import live
+    from promptgrid.improve.carry_out import draft
+    from promptgrid.library.folder import Library, library_folder
+
+    if path is None:
+        raise click.UsageError("A draft needs --cases FILE: their columns are its variables.")
+    library = Library(library_folder())
+    if library.etag(name) is not None:
+        echo(f"{name} is in the library already, and is what is improved.", err=True)
+        return
+    live.prepare((writer,))
+    made = draft(database, name, task, read_cases(path, expected=expected).cases, writer, budget)
+    library.save(made, None)
+    echo(f"Drafted {name}:\n{made.messages[0].text}", err=True)
 
 
 class _Lines:
