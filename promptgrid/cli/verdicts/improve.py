@@ -84,7 +84,11 @@ def improve(
     if dry_run:
         return
     live.prepare((settings.model, settings.writer))
-    report = carry_out.improve(database, settings, on_step=_Lines().show)
+    try:
+        report = carry_out.improve(database, settings, on_step=_Lines().show)
+    except KeyboardInterrupt:
+        echo("Paused. The same command goes on, and pays nothing twice.", err=True)
+        raise
     echo_json(json.dumps(_record(report), ensure_ascii=False)) if as_json else _print(report)
     if save:
         _save(prompt, original, report)
