@@ -57,3 +57,19 @@ def test_too_few_cases_are_refused_with_what_to_do(endpoint: HostileServer, monk
     table = Path("prompts/cases/parity.csv")
     table.write_text("\n".join(table.read_text("utf-8").splitlines()[:20]), "utf-8")
     assert "Under 40 cases nothing can be proved" in shown(opened(FILE, **ASKED))
+
+
+@pytest.mark.usefixtures("no_runner")
+def test_a_description_becomes_the_prompt_that_is_improved(
+    endpoint: HostileServer, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_parity(endpoint, monkeypatch)
+    page = opened(FILE, **ASKED)
+    page.text_area(key="improve_draft_task").set_value("Sort notes.")
+    page = press(page, "improve_draft_start")
+    run = runs.active_run(database)
+    assert run is not None
+    carried_out(database, run.id)
+    page = ran(page)
+    assert Library(Path("prompts")).load("my-prompt")[0].messages[0].text == "Sort the notes."
+    assert page.selectbox(key="improve_prompt").value == "my-prompt"

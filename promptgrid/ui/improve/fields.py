@@ -8,6 +8,7 @@ from promptgrid.connections import DEFAULT_MODEL
 from promptgrid.improve.preflight import FEWEST_CASES, MOST, ImproveSettings
 from promptgrid.store import Database
 from promptgrid.ui import links, server
+from promptgrid.ui.improve.drafting import draft_field
 from promptgrid.ui.widgets.feedback import empty_state
 from promptgrid.ui.widgets.fields import keep_selection
 from promptgrid.ui.widgets.tables import read_table
@@ -39,6 +40,7 @@ def settings_fields(database: Database) -> ImproveSettings:
     budget = first.text_input("Budget", key=_BUDGET, help=help_text)
     candidates = int(second.number_input("Most candidates", 3, 200, key=_CANDIDATES))
     cases = read_table(tables[table]).cases
+    draft_field(database, tables[table], writer)
     links.set_query({"prompt": name, "cases": table, "model": model, "writer": writer, "budget": budget})
     return ImproveSettings(prompt, cases, model, writer, budget, most=candidates)
 
