@@ -287,14 +287,16 @@ def _segmented() -> Iterator[None]:
 
     jieba.setLogLevel(60)
     module: Any = bm25
-    ours = module.terms, module.query_terms
-    module.terms = module.query_terms = lambda text: [
-        one for one in jieba.lcut(text.lower()) if any(map(str.isalnum, one))
-    ]
+    ours = module.pieces, module.word_term, module.query_terms
+
+    def words(text: str) -> list[str]:
+        return [one for one in jieba.lcut(text.lower()) if any(map(str.isalnum, one))]
+
+    module.pieces, module.word_term, module.query_terms = lambda text: (words(text), []), str, words
     try:
         yield
     finally:
-        module.terms, module.query_terms = ours
+        module.pieces, module.word_term, module.query_terms = ours
 
 
 if __name__ == "__main__":
