@@ -24,9 +24,9 @@ def by_order(rng: np.random.Generator, sd: float, cases: int = 60, orders: int =
 def by_subset(
     rng: np.random.Generator, worth: list[float], cases: int = 60, sets: int = 20, k: int = 4
 ) -> tuple[list[float], list[int], list[list[int]]]:
-    """Scores, cases and shown examples of cells: each shown example adds its worth to the chance to be right. Three
-    of four sets have `k` examples, the others none."""
-    subsets = [sorted(rng.permutation(len(worth))[: k - k * (number % 4 == 0)].tolist()) for number in range(sets)]
+    """Scores, cases and shown examples of cells: each shown example adds its worth to the chance to be right. Half
+    of the sets have `k` examples, the others half as many."""
+    subsets = [sorted(rng.permutation(len(worth))[: k // 2 if number % 2 else k].tolist()) for number in range(sets)]
     ease = rng.uniform(0.1, 0.4, cases)
     rows = [(case, subset) for case in range(cases) for subset in subsets]
     chance = np.array([ease[case] + sum(worth[one] for one in subset) for case, subset in rows])
@@ -46,7 +46,7 @@ def main() -> None:
         print(f"order moves the mean by {100 * sd:.0f} points, 60 cases × 8 orders: interval holds it in {held:.1%}")
     alike = [example_worths(*by_subset(rng, [0.02] * 8)) for _ in range(runs)]
     print(
-        f"8 examples alike, 60 cases × 15 sets of 4 and 5 of none: any called harmful in"
+        f"8 examples alike, 60 cases × 10 sets of 4 and 10 of 2: any called harmful in"
         f" {np.mean([any(one.harmful for one in run) for run in alike]):.1%}; an interval holds the 2 points in"
         f" {np.mean([one.low <= 0.02 <= one.high for run in alike for one in run]):.1%}"
     )

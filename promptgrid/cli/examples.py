@@ -27,12 +27,12 @@ def examples(run: str, check: str, as_json: bool) -> None:
     """Show how far the order of the examples moves the score of RUN, and what each example is worth.
 
     \b
-    promptgrid run sentiment --technique few-shot --shots 0,2 --selector subset:seed=0,subset:seed=1,subset:seed=2
+    promptgrid run sentiment --technique few-shot --shots 1,2 --selector subset:seed=0,subset:seed=1,subset:seed=2
     promptgrid examples last
 
     The order needs five values of --shot-order; the worth several sets of examples, by --selector subset:seed=0,
     subset:seed=1 and so on. Points are those of the score when the example is shown; "harmful" is one whose interval is
-    below 0, by Holm's method over all. With one number of shots the points are beside the average example.
+    below 0, by Holm's method over all. It takes two numbers of shots; with one, the points are beside the average.
     """
     from promptgrid.compare.shots import examples_report
     from promptgrid.store import Database

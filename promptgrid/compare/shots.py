@@ -14,6 +14,7 @@ from promptgrid.store import Database
 from promptgrid.store.results import ResultRow, result_rows
 from promptgrid.suggestions import did_you_mean, listed
 
+_DRAWN = ("subset", "random")  # others show some examples only beside others, whose worth they would share
 _Scores = defaultdict[str, defaultdict[str, list[float]]]  # by case, then by order
 
 
@@ -40,7 +41,8 @@ def examples_report(database: Database, run_id: str, check: str = "") -> Example
     """Returns what the examples did to the score of the run's `check` ("": the mean of its checks). Raises PlanError
     for a check that the run does not have.
 
-    Orders are compared where all but the order is the same; examples where several sets of them were shown to a case.
+    Orders are compared where all but the order is the same; examples where several sets of them were drawn for a case.
+    Cells without examples are left out: that any are shown may move the score, which is the worth of none of them.
     """
     by_label: defaultdict[str, _Scores] = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     cells: defaultdict[str, list[tuple[float, str, Sequence[int]]]] = defaultdict(list)
@@ -53,7 +55,8 @@ def examples_report(database: Database, run_id: str, check: str = "") -> Example
         chosen = f"shots {row.parameters['shots']} · {row.parameters['selector']}"
         by_label[f"{_base(row)} · {chosen}"][row.case_id][str(row.parameters["shot_order"])].append(score)
         name = f"{row.prompt}@{row.prompt_version[:6]}"
-        cells[name].append((score, f"{_base(row)} {row.case_id}", shown_indices(row.examples)))
+        if (shown := shown_indices(row.examples)) and str(row.parameters["selector"]).startswith(_DRAWN):
+            cells[name].append((score, f"{_base(row)} {row.case_id}", shown))
     if check and check not in checks:
         hint = did_you_mean(check, checks, listed("It has", sorted(checks)))
         raise PlanError(f"The run has no check called {check!r}.", hint=hint)

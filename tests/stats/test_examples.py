@@ -54,7 +54,7 @@ def test_where_all_examples_are_alike_few_are_called_harmful_and_intervals_hold(
 def test_sets_of_one_size_tell_only_which_are_better_than_the_average() -> None:
     rng = np.random.default_rng(8)
     scores, cases, shown = by_subset(rng, [0.15] * 7 + [0.0])
-    full = [at for at, each in enumerate(shown) if each]
+    full = [at for at, each in enumerate(shown) if len(each) == 4]
     found = example_worths([scores[at] for at in full], [cases[at] for at in full], [shown[at] for at in full])
     assert (found[-1].example, found[-1].below, found[-1].harmful) == (7, True, False)
     assert sum(one.points for one in found) == pytest.approx(0)
